@@ -1,1 +1,13 @@
-export {};
+export { activate, activationSchema, pair, sides, type Activation } from './attributes.ts';
+export * from './bind.ts';
+export * from './builder.ts';
+export * from './cost.ts';
+export * from './define-op.ts';
+export * from './graph.ts';
+export * from './interpret.ts';
+export * from './node.ts';
+export { ops } from './ops/index.ts';
+export * from './patch.ts';
+export * from './shapes.ts';
+export * from './types.ts';
+export * from './verify.ts';

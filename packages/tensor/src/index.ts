@@ -1,1 +1,4 @@
-export {};
+export * from './errors.ts';
+export * from './npy.ts';
+export * from './random.ts';
+export * from './tensor.ts';

@@ -1,0 +1,60 @@
+/** Binding of symbolic dimensions: the same graph for concrete input shapes. */
+import { ModelError } from '@decouple/tensor';
+import { createGraph, type Graph } from './graph.ts';
+import type { Dim } from './types.ts';
+
+/** Symbols of the inputs' shapes, in order of appearance. */
+export function symbolsOf(graph: Graph): string[] {
+  const dims = graph.inputs.flatMap((input) => input.type.shape);
+  return [...new Set(dims.filter((dim) => typeof dim === 'string'))];
+}
+
+/**
+ * The graph with symbols replaced, e.g. `{ N: 8 }`; unnamed symbols stay.
+ * @throws ModelError when the sizes don't fit the network.
+ */
+export function bindSymbols(graph: Graph, sizes: Readonly<Record<string, number>>): Graph {
+  const bind = (dim: Dim): Dim => (typeof dim === 'string' ? (sizes[dim] ?? dim) : dim);
+  const inputs = graph.inputs.map(({ name, type }) => ({
+    name,
+    type: { ...type, shape: type.shape.map(bind) },
+  }));
+  const nodes = graph.nodes.map((node) =>
+    node.op === 'reshape'
+      ? { ...node, attrs: { ...node.attrs, shape: node.attrs.shape.map(bind) } }
+      : node,
+  );
+  return createGraph({ ...graph, inputs, nodes });
+}
+
+/**
+ * The graph for inputs of the given shapes.
+ * @throws ModelError when an input is unknown, missing, or differs from a fixed dimension.
+ */
+export function bindShapes(
+  graph: Graph,
+  shapes: Readonly<Record<string, readonly number[]>>,
+): Graph {
+  const sizes: Record<string, number> = {};
+  for (const name of Object.keys(shapes))
+    if (!graph.inputs.some((input) => input.name === name))
+      throw new ModelError(
+        `'${name}' is not an input; inputs are ${graph.inputs.map((input) => input.name).join(', ')}`,
+      );
+  for (const { name, type } of graph.inputs) {
+    const shape = shapes[name];
+    const wanted = `[${type.shape.join(',')}]`;
+    if (!shape) throw new ModelError(`input '${name}' ${wanted} is missing`);
+    const fits =
+      shape.length === type.shape.length &&
+      type.shape.every((dim, axis) => {
+        const size = shape[axis] as number;
+        if (typeof dim === 'number') return dim === size;
+        if (sizes[dim] !== undefined && sizes[dim] !== size) return false;
+        sizes[dim] = size;
+        return true;
+      });
+    if (!fits) throw new ModelError(`input '${name}' is [${shape.join(',')}], expected ${wanted}`);
+  }
+  return Object.keys(sizes).length ? bindSymbols(graph, sizes) : graph;
+}

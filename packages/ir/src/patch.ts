@@ -1,0 +1,121 @@
+/**
+ * Patches: the only way to edit a graph. A patch removes nodes, adds nodes and constants, and may let the uses
+ * of one value read another. A replaced value keeps its name, so the rest of the graph does not notice.
+ */
+import { ModelError, type Tensor } from '@decouple/tensor';
+import { createGraph, usesOf, type Graph } from './graph.ts';
+import type { Node } from './node.ts';
+import { formatType } from './types.ts';
+
+export interface Patch {
+  /** Names of nodes to remove. */
+  readonly remove: readonly string[];
+  /** Nodes to add, in any order. Together they define every value of the removed nodes that is still read. */
+  readonly add?: readonly Node[];
+  readonly constants?: ReadonlyMap<string, Tensor> | readonly (readonly [string, Tensor])[];
+  /** `[from, to]`: whoever read `from` reads `to`. An output of the graph keeps its name: `to` is renamed to it. */
+  readonly redirect?: readonly (readonly [string, string])[];
+}
+
+/** Depth-first topological order that keeps the given order wherever it is already valid. */
+export function topologicalOrder(nodes: readonly Node[]): Node[] {
+  const producer = new Map<string, Node>();
+  for (const node of nodes) for (const output of node.outputs) producer.set(output, node);
+  const state = new Map<Node, 'open' | 'done'>();
+  const order: Node[] = [];
+  for (const root of nodes) {
+    const stack: { node: Node; next: number }[] = state.has(root) ? [] : [{ node: root, next: 0 }];
+    if (stack.length) state.set(root, 'open');
+    while (stack.length) {
+      const top = stack[stack.length - 1] as { node: Node; next: number };
+      const input = top.node.inputs[top.next++];
+      if (input === undefined) {
+        state.set(top.node, 'done');
+        order.push(top.node);
+        stack.pop();
+        continue;
+      }
+      const source = producer.get(input);
+      if (!source || state.get(source) === 'done') continue;
+      if (state.get(source) === 'open')
+        throw new ModelError(`nodes '${source.name}' and '${top.node.name}' are part of a cycle`);
+      state.set(source, 'open');
+      stack.push({ node: source, next: 0 });
+    }
+  }
+  return order;
+}
+
+function renameValue(nodes: readonly Node[], from: string, to: string): Node[] {
+  const swap = (values: readonly string[]): string[] =>
+    values.map((value) => (value === from ? to : value));
+  return nodes.map((node) =>
+    node.inputs.includes(from) || node.outputs.includes(from)
+      ? { ...node, inputs: swap(node.inputs), outputs: swap(node.outputs) }
+      : node,
+  );
+}
+
+function redirectValue(graph: Graph, nodes: readonly Node[], from: string, to: string): Node[] {
+  const rewired = nodes.map((node) =>
+    node.inputs.includes(from)
+      ? { ...node, inputs: node.inputs.map((input) => (input === from ? to : input)) }
+      : node,
+  );
+  if (!usesOf(graph).outputs.has(from)) return rewired;
+  const made = rewired.some((node) => node.outputs.includes(to));
+  if (!made || usesOf(graph).outputs.has(to))
+    throw new ModelError(
+      `output '${from}' can't take the place of '${to}', which must keep its name`,
+    );
+  return renameValue(rewired, to, from);
+}
+
+/** Drops nodes whose results nobody reads, and constants that no node reads. */
+export function withoutDeadNodes(nodes: readonly Node[], outputs: readonly string[]): Node[] {
+  const live = new Set<string>(outputs);
+  const kept: Node[] = [];
+  for (let index = nodes.length - 1; index >= 0; index--) {
+    const node = nodes[index] as Node;
+    if (!node.outputs.some((output) => live.has(output))) continue;
+    for (const input of node.inputs) live.add(input);
+    kept.push(node);
+  }
+  return kept.reverse();
+}
+
+/**
+ * Applies a patch: a new graph, with dead nodes and unused constants gone.
+ * @throws ModelError when the result is malformed or a kept value changes its type.
+ */
+export function applyPatch(graph: Graph, patch: Patch): Graph {
+  const removed = new Set(patch.remove);
+  const added = patch.add ?? [];
+  const nodes: Node[] = [];
+  // Added nodes go where the first removed node stood; the sort moves them only as far as needed.
+  let placed = false;
+  for (const node of graph.nodes) {
+    if (removed.has(node.name)) {
+      if (!placed) nodes.push(...added);
+      placed = true;
+    } else nodes.push(node);
+  }
+  if (!placed) nodes.push(...added);
+  let edited = nodes;
+  for (const [from, to] of patch.redirect ?? []) edited = redirectValue(graph, edited, from, to);
+  const ordered = withoutDeadNodes(topologicalOrder(edited), graph.outputs);
+  const constants = new Map([...graph.constants, ...(patch.constants ?? [])]);
+  const used = new Set(ordered.flatMap((node) => node.inputs));
+  for (const name of constants.keys())
+    if (!used.has(name) && !graph.outputs.includes(name)) constants.delete(name);
+  const result = createGraph({ ...graph, nodes: ordered, constants });
+  for (const node of ordered)
+    for (const value of node.outputs) {
+      const [before, after] = [graph.types.get(value), result.types.get(value)];
+      if (before && after && formatType(before) !== formatType(after))
+        throw new ModelError(
+          `node '${node.name}': value '${value}' was ${formatType(before)} and would become ${formatType(after)}`,
+        );
+    }
+  return result;
+}

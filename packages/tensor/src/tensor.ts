@@ -1,0 +1,180 @@
+/**
+ * Dense tensors in row-major order over typed arrays. A tensor is plain data: immutable by convention,
+ * shared freely, never copied by passes.
+ */
+import { ModelError } from './errors.ts';
+
+/** Element types. `bool` is stored as bytes 0/1, `float16` and `bfloat16` are widened to float32 on import. */
+export const dtypes = [
+  'float32',
+  'float64',
+  'int64',
+  'int32',
+  'int16',
+  'int8',
+  'uint8',
+  'uint16',
+  'uint32',
+  'uint64',
+  'bool',
+] as const;
+export type DType = (typeof dtypes)[number];
+
+const arrays = {
+  float32: Float32Array,
+  float64: Float64Array,
+  int64: BigInt64Array,
+  int32: Int32Array,
+  int16: Int16Array,
+  int8: Int8Array,
+  uint8: Uint8Array,
+  uint16: Uint16Array,
+  uint32: Uint32Array,
+  uint64: BigUint64Array,
+  bool: Uint8Array,
+} as const;
+
+export interface ArrayOf {
+  float32: Float32Array;
+  float64: Float64Array;
+  int64: BigInt64Array;
+  int32: Int32Array;
+  int16: Int16Array;
+  int8: Int8Array;
+  uint8: Uint8Array;
+  uint16: Uint16Array;
+  uint32: Uint32Array;
+  uint64: BigUint64Array;
+  bool: Uint8Array;
+}
+export type TypedArray = ArrayOf[DType];
+
+/** A dense tensor: `data.length` is the product of `shape`. */
+export interface Tensor<D extends DType = DType> {
+  readonly dtype: D;
+  readonly shape: readonly number[];
+  readonly data: ArrayOf[D];
+}
+
+/** Number of elements of a shape. */
+export const sizeOf = (shape: readonly number[]): number =>
+  shape.reduce((product, dim) => product * dim, 1);
+
+/** Row-major strides, in elements. */
+export function stridesOf(shape: readonly number[]): number[] {
+  const strides = new Array<number>(shape.length);
+  let stride = 1;
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    strides[axis] = stride;
+    stride *= shape[axis] ?? 1;
+  }
+  return strides;
+}
+
+export const sameShape = (
+  a: readonly (number | string)[],
+  b: readonly (number | string)[],
+): boolean => a.length === b.length && a.every((dim, axis) => dim === b[axis]);
+
+/** A zeroed array of `size` elements. */
+export function allocate<D extends DType>(dtype: D, size: number): ArrayOf[D] {
+  return new arrays[dtype](size) as ArrayOf[D];
+}
+
+/** Bytes of one element. */
+export const bytesPerElement = (dtype: DType): number => arrays[dtype].BYTES_PER_ELEMENT;
+
+/**
+ * Wraps `data` (not copied) as a tensor.
+ * @throws ModelError when the length of `data` is not the product of `shape`.
+ */
+export function tensor<D extends DType>(
+  dtype: D,
+  shape: readonly number[],
+  data: ArrayOf[D],
+): Tensor<D> {
+  if (!shape.every((dim) => Number.isInteger(dim) && dim >= 0))
+    throw new ModelError(`tensor: shape [${shape.join(', ')}] must hold whole numbers ≥ 0`);
+  if (data.length !== sizeOf(shape))
+    throw new ModelError(
+      `tensor: ${data.length} elements don't fill shape [${shape.join(', ')}] (${sizeOf(shape)} expected)`,
+    );
+  return { dtype, shape: [...shape], data };
+}
+
+/** A float32 tensor from numbers (copied) or a Float32Array (not copied). */
+export const float32 = (
+  shape: readonly number[],
+  data: Float32Array | readonly number[],
+): Tensor<'float32'> =>
+  tensor('float32', shape, data instanceof Float32Array ? data : Float32Array.from(data));
+
+/** An int64 tensor from whole numbers. A 1-D list unless `shape` is given. */
+export const int64 = (
+  values: readonly number[],
+  shape: readonly number[] = [values.length],
+): Tensor<'int64'> =>
+  tensor(
+    'int64',
+    shape,
+    BigInt64Array.from(values, (value) => BigInt(value)),
+  );
+
+export const zeros = <D extends DType>(dtype: D, shape: readonly number[]): Tensor<D> =>
+  tensor(dtype, shape, allocate(dtype, sizeOf(shape)));
+
+export const isFloat32 = (value: Tensor): value is Tensor<'float32'> => value.dtype === 'float32';
+
+/**
+ * The data of a float32 tensor.
+ * @throws ModelError naming `what` when it is of another type.
+ */
+export function floats(value: Tensor, what = 'tensor'): Float32Array {
+  if (!isFloat32(value)) throw new ModelError(`${what}: float32 expected, got ${value.dtype}`);
+  return value.data;
+}
+
+/** All elements as JavaScript numbers (int64 beyond 2^53 loses precision). */
+export const numbersOf = (value: Tensor): number[] =>
+  Array.from(value.data as ArrayLike<number | bigint>, Number);
+
+/** The same elements under another shape of equal size; the data is shared. */
+export const reshaped = <D extends DType>(value: Tensor<D>, shape: readonly number[]): Tensor<D> =>
+  tensor(value.dtype, shape, value.data);
+
+/** Converts element types: float → int truncates towards zero, anything → bool tests for non-zero. */
+export function cast<D extends DType>(value: Tensor, dtype: D): Tensor<D> {
+  if (value.dtype === (dtype)) return value as unknown as Tensor<D>;
+  const out = allocate(dtype, value.data.length) as unknown as { [index: number]: number | bigint };
+  const wide = dtype === 'int64' || dtype === 'uint64';
+  const integral = dtype !== 'float32' && dtype !== 'float64' && dtype !== 'bool';
+  for (let index = 0; index < value.data.length; index++) {
+    const element = Number(value.data[index]);
+    if (dtype === 'bool') out[index] = element !== 0 ? 1 : 0;
+    else if (wide) out[index] = Number.isFinite(element) ? BigInt(Math.trunc(element)) : 0n;
+    else out[index] = integral ? Math.trunc(element) : element;
+  }
+  return tensor(dtype, value.shape, out as unknown as ArrayOf[D]);
+}
+
+/** The largest absolute and relative differences of two equally shaped tensors; relative is to the largest |b|. */
+export function difference(a: Tensor, b: Tensor): { maxAbs: number; maxRel: number } {
+  if (!sameShape(a.shape, b.shape))
+    throw new ModelError(
+      `difference: shapes [${a.shape.join(', ')}] and [${b.shape.join(', ')}] differ`,
+    );
+  let maxAbs = 0;
+  let scale = 0;
+  for (let index = 0; index < a.data.length; index++) {
+    const left = Number(a.data[index]);
+    const right = Number(b.data[index]);
+    if (left === right || (Number.isNaN(left) && Number.isNaN(right))) {
+      if (Number.isFinite(right)) scale = Math.max(scale, Math.abs(right));
+      continue;
+    }
+    const gap = Math.abs(left - right);
+    maxAbs = Number.isNaN(gap) ? Infinity : Math.max(maxAbs, gap);
+    if (Number.isFinite(right)) scale = Math.max(scale, Math.abs(right));
+  }
+  return { maxAbs, maxRel: maxAbs === 0 ? 0 : maxAbs / Math.max(scale, 1e-30) };
+}

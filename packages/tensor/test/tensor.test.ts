@@ -1,0 +1,71 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import {
+  allocate,
+  cast,
+  createRandom,
+  DataError,
+  difference,
+  dtypes,
+  float32,
+  formatNpy,
+  int64,
+  numbersOf,
+  parseNpy,
+  permutation,
+  sizeOf,
+  stridesOf,
+  tensor,
+} from '@decouple/tensor';
+
+const shapes = fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 4 });
+
+test('.npy round-trips every element type and shape', () => {
+  fc.assert(
+    fc.property(shapes, fc.constantFrom(...dtypes), fc.integer(), (shape, dtype, seed) => {
+      const data = allocate(dtype, sizeOf(shape));
+      const random = createRandom(seed);
+      new Uint8Array(data.buffer).forEach((_, index, bytes) => (bytes[index] = random.below(2)));
+      const value = tensor(dtype, shape, data);
+      expect(parseNpy(formatNpy(value))).toEqual(value);
+    }),
+  );
+});
+
+test('.npy headers are padded to 64 bytes, as NumPy does', () => {
+  const bytes = formatNpy(float32([2], [1, 2]));
+  expect((bytes.length - 8) % 64).toBe(0);
+});
+
+test('a truncated or foreign .npy names the file', () => {
+  const bytes = formatNpy(float32([3], [1, 2, 3]));
+  for (let length = 0; length < bytes.length; length++)
+    expect(() => parseNpy(bytes.subarray(0, length), 'x.npy')).toThrow(DataError);
+  expect(() => parseNpy(new Uint8Array(20), 'x.npy')).toThrow(/x\.npy: not a \.npy file/);
+});
+
+test('casting truncates and keeps int64', () => {
+  expect(numbersOf(cast(float32([3], [1.7, -1.7, 0]), 'int64'))).toEqual([1, -1, 0]);
+  expect(numbersOf(cast(int64([0, 5]), 'bool'))).toEqual([0, 1]);
+});
+
+test('difference is relative to the largest reference magnitude', () => {
+  expect(difference(float32([2], [1, 2]), float32([2], [1, 4]))).toEqual({
+    maxAbs: 2,
+    maxRel: 0.5,
+  });
+  expect(difference(float32([1], [NaN]), float32([1], [1])).maxAbs).toBe(Infinity);
+});
+
+test('random streams repeat, and forks are independent of draws', () => {
+  const random = createRandom(7);
+  const before = random.fork('a').uniform();
+  random.uniform();
+  expect(random.fork('a').uniform()).toBe(before);
+  expect(random.fork('b').uniform()).not.toBe(before);
+  expect(permutation(createRandom(1), 20).sort((a, b) => a - b)).toEqual(
+    Array.from({ length: 20 }, (_, i) => i),
+  );
+});
+
+test('strides are row-major', () => expect(stridesOf([2, 3, 4])).toEqual([12, 4, 1]));
