@@ -30,8 +30,12 @@ export interface ExecutableInfo {
   readonly arenaBytes: number;
   readonly weightBytes: number;
   readonly codeBytes: number;
-  /** Nodes run by another backend. */
-  readonly delegated: readonly { readonly node: string; readonly to: string }[];
+  /** Nodes run by another backend, and why. */
+  readonly delegated: readonly {
+    readonly node: string;
+    readonly to: string;
+    readonly reason: string;
+  }[];
   readonly notes: readonly string[];
 }
 

@@ -1,1 +1,5 @@
+export * from './compile-checks.ts';
 export * from './contract.ts';
+export * from './interpreter-backend.ts';
+export * from './memory-plan.ts';
+export * from './profiling.ts';
