@@ -32,8 +32,10 @@ export function activate(activation: Activation, value: number): number {
   }
 }
 
+/** Attributes of pooling. */
 export const windowAttrs = {
   kernel: pair.describe('rows and columns of the window'),
   stride: pair.default([1, 1]).describe('step of rows and columns'),
   pads: sides.default([0, 0, 0, 0]).describe('padding: top, left, bottom, right'),
+  ceil: z.boolean().default(false).describe('whether a last, partial window counts'),
 };

@@ -24,7 +24,7 @@ export interface Sample<A> {
 export type InputTypes = readonly (ValueType | undefined)[];
 export type InputTensors = readonly (Tensor | undefined)[];
 
-export interface OpRecord<Kind extends string = string, Schema extends z.ZodType = z.ZodType> {
+export interface OpRecord<Kind extends string = string, Schema extends z.ZodObject = z.ZodObject> {
   readonly kind: Kind;
   /** What it computes, with shapes. First sentence is a statement. */
   readonly doc: string;
@@ -32,10 +32,10 @@ export interface OpRecord<Kind extends string = string, Schema extends z.ZodType
   /** A strict zod object: types, defaults, ranges, documentation. */
   readonly attrs: Schema;
   /**
-   * Output types.
+   * Output types; `null` where only running tells.
    * @throws ModelError with the offending sizes (the caller adds the node's name).
    */
-  infer(inputs: InputTypes, attrs: z.output<Schema>): ValueType[];
+  infer(inputs: InputTypes, attrs: z.output<Schema>): (ValueType | null)[];
   /** Multiply-accumulates for one run; symbolic dimensions count as 1. Absent: 0. */
   macs?(inputs: InputTypes, attrs: z.output<Schema>, outputs: readonly ValueType[]): number;
   /** The meaning, in obvious loops: the oracle for backends, folding and exact passes. */
@@ -45,7 +45,7 @@ export interface OpRecord<Kind extends string = string, Schema extends z.ZodType
 }
 
 /** Declares an op; only fixes the types. */
-export function defineOp<const Kind extends string, Schema extends z.ZodType>(
+export function defineOp<const Kind extends string, Schema extends z.ZodObject>(
   record: OpRecord<Kind, Schema>,
 ): OpRecord<Kind, Schema> {
   return record;

@@ -41,11 +41,15 @@ export interface Inference {
   readonly problems: Problem[];
 }
 
-/** Types of a node's outputs from those of its inputs; `undefined` when an input's type is unknown. */
+/**
+ * Types of a node's outputs from those of its inputs; `null` for an output, or `undefined` for all, when they are
+ * unknown, as behind an opaque op.
+ * @throws ModelError when the inputs don't fit the op.
+ */
 export function inferNode(
   node: Node,
   typeOf: (value: string) => ValueType | undefined,
-): ValueType[] | undefined {
+): (ValueType | null)[] | undefined {
   const types: (ValueType | undefined)[] = [];
   for (const input of node.inputs) {
     const type = input === '' ? undefined : typeOf(input);
@@ -88,8 +92,14 @@ export function inferGraph(parts: GraphParts): Inference {
       const inferred = inferNode(node, (value) => types.get(value));
       inferred?.forEach((type, index) => {
         const output = node.outputs[index];
-        if (output !== undefined) types.set(output, type);
+        if (output !== undefined && type) types.set(output, type);
       });
+      if (inferred && node.outputs.length > inferred.length)
+        report(
+          node.name,
+          node.op,
+          `has ${node.outputs.length} outputs, its op gives ${inferred.length}`,
+        );
     } catch (error) {
       report(node.name, node.op, messageOf(error));
     }

@@ -3,6 +3,8 @@ export * from './bind.ts';
 export * from './builder.ts';
 export * from './cost.ts';
 export * from './define-op.ts';
+export * from './dims.ts';
+export * from './extract.ts';
 export * from './graph.ts';
 export * from './interpret.ts';
 export * from './node.ts';

@@ -22,7 +22,7 @@ export interface NodeOf<K extends OpKind> {
 export type Node = { [K in OpKind]: NodeOf<K> }[OpKind];
 
 /** The record of an op, without its precise attribute type (for generic code over all nodes). */
-export const recordOf = (kind: OpKind): OpRecord => ops[kind] as unknown as OpRecord;
+export const recordOf = (kind: OpKind): OpRecord => ops[kind];
 
 /** Narrows a node to one kind. */
 export const isOp = <K extends OpKind>(node: Node | undefined, kind: K): node is NodeOf<K> & Node =>

@@ -84,27 +84,40 @@ export function withoutDeadNodes(nodes: readonly Node[], outputs: readonly strin
   return kept.reverse();
 }
 
+/** The nodes after removals and additions: a patch's nodes go where its first removed node stood. */
+function editNodes(graph: Graph, patches: readonly Patch[]): Node[] {
+  const patchOf = new Map<string, Patch>();
+  for (const patch of patches) for (const name of patch.remove) patchOf.set(name, patch);
+  const nodes: Node[] = [];
+  const waiting = new Set(patches);
+  for (const node of graph.nodes) {
+    const patch = patchOf.get(node.name);
+    if (!patch) nodes.push(node);
+    else if (waiting.delete(patch)) nodes.push(...(patch.add ?? []));
+  }
+  for (const patch of waiting) nodes.push(...(patch.add ?? []));
+  return nodes;
+}
+
 /**
  * Applies a patch: a new graph, with dead nodes and unused constants gone.
  * @throws ModelError when the result is malformed or a kept value changes its type.
  */
-export function applyPatch(graph: Graph, patch: Patch): Graph {
-  const removed = new Set(patch.remove);
-  const added = patch.add ?? [];
-  const nodes: Node[] = [];
-  // Added nodes go where the first removed node stood; the sort moves them only as far as needed.
-  let placed = false;
-  for (const node of graph.nodes) {
-    if (removed.has(node.name)) {
-      if (!placed) nodes.push(...added);
-      placed = true;
-    } else nodes.push(node);
-  }
-  if (!placed) nodes.push(...added);
-  let edited = nodes;
-  for (const [from, to] of patch.redirect ?? []) edited = redirectValue(graph, edited, from, to);
+export const applyPatch = (graph: Graph, patch: Patch): Graph => applyPatches(graph, [patch]);
+
+/**
+ * Applies patches that were all made for this graph and don't touch each other's nodes and values, at the price of
+ * one.
+ * @throws ModelError as `applyPatch`.
+ */
+export function applyPatches(graph: Graph, patches: readonly Patch[]): Graph {
+  let edited = editNodes(graph, patches);
+  for (const patch of patches)
+    for (const [from, to] of patch.redirect ?? []) edited = redirectValue(graph, edited, from, to);
   const ordered = withoutDeadNodes(topologicalOrder(edited), graph.outputs);
-  const constants = new Map([...graph.constants, ...(patch.constants ?? [])]);
+  const constants = new Map(graph.constants);
+  for (const patch of patches)
+    for (const [name, value] of patch.constants ?? []) constants.set(name, value);
   const used = new Set(ordered.flatMap((node) => node.inputs));
   for (const name of constants.keys())
     if (!used.has(name) && !graph.outputs.includes(name)) constants.delete(name);

@@ -1,8 +1,9 @@
 /** Shape arithmetic shared by op records: windows, broadcasting, axes. Errors carry sizes; callers add names. */
 import { ModelError } from '@decouple/tensor';
-import { formatType, type Dim, type ValueType } from './types.ts';
+import { addToDim, divideDim } from './dims.ts';
+import { formatType, sameType, type Dim, type ValueType } from './types.ts';
 
-/** Size of a window's output along one axis: `floor_or_ceil((size + pads - dilation·(kernel-1) - 1) / stride) + 1`. */
+/** One axis of a sliding window. */
 export interface Window {
   readonly kernel: number;
   readonly stride: number;
@@ -12,33 +13,44 @@ export interface Window {
   readonly ceil?: boolean;
 }
 
+/**
+ * Size of a window's output along one axis: `floor((size + before + after - dilation·(kernel-1) - 1) / stride) + 1`.
+ * With `ceil`, a last window that sticks out counts too, provided it starts inside the input or its leading padding.
+ */
 export function windowOutput(size: Dim, window: Window): Dim {
   const { kernel, stride, before, after, dilation, ceil } = window;
   const slack = before + after - dilation * (kernel - 1) - 1;
-  if (typeof size === 'string') {
-    if (stride === 1) return addToDim(size, slack + 1);
-    return `${ceil ? 'ceil' : 'floor'}((${addToDim(size, slack)})/${stride})+1`;
-  }
-  if (size + slack < 0)
+  if (typeof size === 'number' && size + slack < 0)
     throw new ModelError(
       `window of ${kernel} (dilation ${dilation}) is larger than the padded size ${size + before + after}`,
     );
-  const steps = (size + slack) / stride;
-  let out = (ceil ? Math.ceil(steps) : Math.floor(steps)) + 1;
-  // In ceil mode the last window must start inside the input or its leading padding.
-  if (ceil && (out - 1) * stride >= size + before) out--;
-  return out;
+  return ceil
+    ? divideDim(addToDim(size, Math.min(slack + stride, before)), stride, 'ceil')
+    : addToDim(divideDim(addToDim(size, slack), stride, 'floor'), 1);
 }
 
-/** `dim + offset`; symbolic dimensions become a text that compares equal for equal sums. */
-export function addToDim(dim: Dim, offset: number): Dim {
-  if (typeof dim === 'number') return dim + offset;
-  if (offset === 0) return dim;
-  const match = /^(.*)([+-]\d+)$/.exec(dim);
-  const base = match && !/[()/]/.test(match[1] ?? '(') ? (match[1] as string) : undefined;
-  const total = base === undefined ? offset : Number(match?.[2]) + offset;
-  if (total === 0) return base ?? dim;
-  return `${base ?? dim}${total > 0 ? '+' : ''}${total}`;
+/** The output shape of 2-D windows over x [N,C,H,W]; `pads` are top, left, bottom, right. */
+export function windowsShape(
+  x: ValueType,
+  channels: number | undefined,
+  window: {
+    readonly kernel: readonly [number, number];
+    readonly stride: readonly [number, number];
+    readonly pads: readonly [number, number, number, number];
+    readonly dilation?: readonly [number, number] | undefined;
+    readonly ceil?: boolean;
+  },
+): Dim[] {
+  const axis = (place: 0 | 1): Dim =>
+    windowOutput(x.shape[place + 2] as Dim, {
+      kernel: window.kernel[place],
+      stride: window.stride[place],
+      before: window.pads[place],
+      after: window.pads[place + 2] as number,
+      dilation: window.dilation?.[place] ?? 1,
+      ceil: window.ceil ?? false,
+    });
+  return [x.shape[0] as Dim, channels ?? (x.shape[1] as Dim), axis(0), axis(1)];
 }
 
 /** A negative axis counts from the end. */
@@ -48,7 +60,21 @@ export function normalizeAxis(axis: number, rank: number): number {
   return normal;
 }
 
-/** NumPy broadcasting of two shapes. A symbol broadcasts with itself and with 1. */
+/**
+ * Axes counted from the front.
+ * @throws ModelError when one is out of range or listed twice.
+ */
+export function normalizeAxes(axes: readonly number[], rank: number): number[] {
+  const normal = axes.map((axis) => normalizeAxis(axis, rank));
+  if (new Set(normal).size !== normal.length)
+    throw new ModelError(`axes [${axes.join(',')}] repeat an axis of rank ${rank}`);
+  return normal;
+}
+
+/**
+ * NumPy broadcasting of two shapes. A symbol broadcasts with itself and with 1; beside another number it must turn
+ * out to be 1 or that number, so the result is the number.
+ */
 export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, axis) => {
@@ -56,6 +82,8 @@ export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] {
     const right = b[axis - rank + b.length] ?? 1;
     if (left === right || right === 1) return left;
     if (left === 1) return right;
+    if (typeof left === 'string' && typeof right === 'number') return right;
+    if (typeof left === 'number' && typeof right === 'string') return left;
     throw new ModelError(`shapes [${a.join(',')}] and [${b.join(',')}] don't broadcast`);
   });
 }
@@ -74,6 +102,24 @@ export function withRank(type: ValueType | undefined, rank: number, name: string
       `input '${name}' must have ${rank} dimensions, got ${formatType(present)}`,
     );
   return present;
+}
+
+/** Checks that an input is there and holds float32, and its rank when given. */
+export function floatInput(type: ValueType | undefined, name: string, rank?: number): ValueType {
+  const present = rank === undefined ? required(type, name) : withRank(type, rank, name);
+  if (present.dtype !== 'float32')
+    throw new ModelError(`input '${name}' must be float32, got ${formatType(present)}`);
+  return present;
+}
+
+/** Checks an optional input against the type it must have. */
+export function optionalOfType(
+  type: ValueType | undefined,
+  expected: ValueType,
+  name: string,
+): void {
+  if (type && !sameType(type, expected))
+    throw new ModelError(`${name} must be ${formatType(expected)}, got ${formatType(type)}`);
 }
 
 /** A dimension that must be a number. */

@@ -1,10 +1,11 @@
 /** Element-wise ops of one float32 input: a record from one function of a number. */
-import { float32, floats, normals, type Tensor } from '@decouple/tensor';
+import { float32, floats, type Tensor } from '@decouple/tensor';
 import type { z } from 'zod';
 import { defineOp, type OpRecord } from './define-op.ts';
-import { required } from './shapes.ts';
+import { randomFloats } from './sampling.ts';
+import { floatInput } from './shapes.ts';
 
-interface UnaryOp<Kind extends string, Schema extends z.ZodType> {
+interface UnaryOp<Kind extends string, Schema extends z.ZodObject> {
   readonly kind: Kind;
   readonly doc: string;
   readonly attrs: Schema;
@@ -15,7 +16,7 @@ interface UnaryOp<Kind extends string, Schema extends z.ZodType> {
 
 const sampleShapes = [[1, 3, 5, 7], [2, 17], [1, 16, 4, 4], [3]];
 
-export function unaryOp<const Kind extends string, Schema extends z.ZodType>(
+export function unaryOp<const Kind extends string, Schema extends z.ZodObject>(
   op: UnaryOp<Kind, Schema>,
 ): OpRecord<Kind, Schema> {
   return defineOp({
@@ -23,7 +24,7 @@ export function unaryOp<const Kind extends string, Schema extends z.ZodType>(
     doc: op.doc,
     inputs: [{ name: 'x' }],
     attrs: op.attrs,
-    infer: (inputs) => [required(inputs[0], 'x')],
+    infer: (inputs) => [floatInput(inputs[0], 'x')],
     reference: (inputs, attrs) => {
       const x = inputs[0] as Tensor;
       return [
@@ -37,16 +38,7 @@ export function unaryOp<const Kind extends string, Schema extends z.ZodType>(
       (op.sampleAttrs ?? [{} as z.input<Schema>]).flatMap((attrs, index) =>
         sampleShapes.map((shape) => ({
           name: `[${shape.join(',')}] ${index}`,
-          inputs: [
-            float32(
-              shape,
-              normals(
-                random,
-                shape.reduce((a, b) => a * b, 1),
-                3,
-              ),
-            ),
-          ],
+          inputs: [randomFloats(random, shape, 3)],
           attrs: op.attrs.parse(attrs),
         })),
       ),

@@ -17,7 +17,7 @@ import {
 import { z } from 'zod';
 import { activate, activationSchema, pair, sides } from '../attributes.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
-import { staticDim, windowOutput, withRank } from '../shapes.ts';
+import { floatInput, optionalOfType, staticDim, windowsShape } from '../shapes.ts';
 import { formatType, elementsOf, type ValueType } from '../types.ts';
 
 const attrs = z.strictObject({
@@ -30,8 +30,8 @@ const attrs = z.strictObject({
 export type Conv2dAttrs = z.output<typeof attrs>;
 
 function infer(inputs: InputTypes, { stride, pads, dilation, groups }: Conv2dAttrs): ValueType[] {
-  const x = withRank(inputs[0], 4, 'x');
-  const weight = withRank(inputs[1], 4, 'weight');
+  const x = floatInput(inputs[0], 'x', 4);
+  const weight = floatInput(inputs[1], 'weight', 4);
   const channels = staticDim(x, 1, 'x');
   const [outChannels, perGroup, rows, columns] = [0, 1, 2, 3].map((axis) =>
     staticDim(weight, axis, 'weight'),
@@ -41,33 +41,13 @@ function infer(inputs: InputTypes, { stride, pads, dilation, groups }: Conv2dAtt
       `${channels} input channels and weight ${formatType(weight)} don't fit ${groups} groups (expected weight [k·${groups},${channels / groups},kh,kw])`,
     );
   if (rows < 1 || columns < 1) throw new ModelError(`kernel is empty: ${formatType(weight)}`);
-  const bias = inputs[2];
-  if (bias && (bias.shape.length !== 1 || bias.shape[0] !== outChannels))
-    throw new ModelError(`bias must be [${outChannels}], got ${formatType(bias)}`);
+  optionalOfType(inputs[2], { dtype: 'float32', shape: [outChannels] }, 'bias');
+  const kernel: [number, number] = [rows, columns];
   const out: ValueType = {
-    dtype: x.dtype,
-    shape: [
-      x.shape[0] ?? 1,
-      outChannels,
-      windowOutput(x.shape[2] ?? 1, {
-        kernel: rows,
-        stride: stride[0],
-        before: pads[0],
-        after: pads[2],
-        dilation: dilation[0],
-      }),
-      windowOutput(x.shape[3] ?? 1, {
-        kernel: columns,
-        stride: stride[1],
-        before: pads[1],
-        after: pads[3],
-        dilation: dilation[1],
-      }),
-    ],
+    dtype: 'float32',
+    shape: windowsShape(x, outChannels, { kernel, stride, pads, dilation }),
   };
-  const residual = inputs[3];
-  if (residual && formatType(residual) !== formatType(out))
-    throw new ModelError(`residual must be ${formatType(out)}, got ${formatType(residual)}`);
+  optionalOfType(inputs[3], out, 'residual');
   return [out];
 }
 

@@ -1,0 +1,3 @@
+import { passThroughOp } from '../pass-through.ts';
+
+export const identity = passThroughOp('identity', 'The input, unchanged.');

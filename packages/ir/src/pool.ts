@@ -1,0 +1,105 @@
+/** What max and average pooling share: windows over x [N,C,H,W]. */
+import { float32, floats, ModelError, sizeOf, type Tensor } from '@decouple/tensor';
+import type { InputTypes } from './define-op.ts';
+import { floatInput, windowsShape } from './shapes.ts';
+import type { ValueType } from './types.ts';
+
+export interface PoolAttrs {
+  readonly kernel: [number, number];
+  readonly stride: [number, number];
+  readonly pads: [number, number, number, number];
+  readonly dilation?: [number, number];
+  readonly ceil: boolean;
+}
+
+/** @throws ModelError when a window could lie in the padding altogether. */
+export function inferPool(inputs: InputTypes, attrs: PoolAttrs): ValueType[] {
+  const x = floatInput(inputs[0], 'x', 4);
+  const { kernel, pads, dilation = [1, 1] } = attrs;
+  pads.forEach((pad, side) => {
+    const axis = (side % 2) as 0 | 1;
+    const reach = dilation[axis] * (kernel[axis] - 1);
+    if (pad > reach)
+      throw new ModelError(
+        `padding [${pads.join(',')}] must be smaller than the window [${kernel.join(',')}]`,
+      );
+  });
+  return [{ dtype: x.dtype, shape: windowsShape(x, undefined, attrs) }];
+}
+
+/** The taps of one window along one axis that lie inside the input. */
+export interface Taps {
+  readonly inside: readonly number[];
+  /** Taps inside the input or its padding: a window in `ceil` mode may stick out further. */
+  readonly padded: number;
+}
+
+function tapsOf(size: number, out: number, attrs: PoolAttrs, axis: 0 | 1): Taps[] {
+  const dilation = attrs.dilation?.[axis] ?? 1;
+  const [before, after] = [attrs.pads[axis], attrs.pads[axis + 2] as number];
+  return Array.from({ length: out }, (_, place) => {
+    const all = Array.from(
+      { length: attrs.kernel[axis] },
+      (_, tap) => place * attrs.stride[axis] + tap * dilation - before,
+    );
+    return {
+      inside: all.filter((at) => at >= 0 && at < size),
+      padded: all.filter((at) => at < size + after).length,
+    };
+  });
+}
+
+/** Applies `reduce` to the values in each window; `padded` counts them with their padding. */
+export function poolWindows(
+  x: Tensor,
+  attrs: PoolAttrs,
+  reduce: (values: readonly number[], padded: number) => number,
+): Tensor {
+  const { dtype, shape } = x;
+  const out = (inferPool([{ dtype, shape }], attrs)[0] as ValueType).shape as number[];
+  const [, , height, width] = shape as [number, number, number, number];
+  const rows = tapsOf(height, out[2] as number, attrs, 0);
+  const columns = tapsOf(width, out[3] as number, attrs, 1);
+  const input = floats(x, 'x');
+  const result = new Float32Array(sizeOf(out));
+  let at = 0;
+  for (let map = 0; map < (shape[0] as number) * (shape[1] as number); map++)
+    for (const row of rows)
+      for (const column of columns) {
+        const values: number[] = [];
+        for (const h of row.inside)
+          for (const w of column.inside)
+            values.push(input[(map * height + h) * width + w] as number);
+        result[at++] = reduce(values, row.padded * column.padded);
+      }
+  return float32(out, result);
+}
+
+type Case<A> = readonly [string, [number, number, number, number], A];
+
+/** Cases for both kinds of pooling. */
+export const poolCases: readonly Case<{
+  kernel: [number, number];
+  stride?: [number, number];
+  pads?: [number, number, number, number];
+  ceil?: boolean;
+}>[] = [
+  ['one pixel', [1, 3, 1, 1], { kernel: [1, 1] }],
+  ['2x2 stride 2', [1, 16, 8, 8], { kernel: [2, 2], stride: [2, 2] }],
+  ['2x2 stride 2, odd size', [2, 5, 7, 9], { kernel: [2, 2], stride: [2, 2] }],
+  ['2x2 stride 2, odd size, ceil', [2, 5, 7, 9], { kernel: [2, 2], stride: [2, 2], ceil: true }],
+  ['3x3 stride 2, padded', [1, 7, 9, 8], { kernel: [3, 3], stride: [2, 2], pads: [1, 1, 1, 1] }],
+  ['3x3 stride 1, padded', [1, 4, 5, 6], { kernel: [3, 3], pads: [1, 1, 1, 1] }],
+  ['asymmetric pads', [1, 3, 6, 5], { kernel: [3, 2], stride: [2, 1], pads: [0, 1, 2, 0] }],
+  [
+    '3x3 stride 2, padded, ceil',
+    [1, 3, 6, 8],
+    { kernel: [3, 3], stride: [2, 2], pads: [1, 1, 1, 1], ceil: true },
+  ],
+  [
+    'ceil whose last window would start in the padding',
+    [1, 2, 5, 5],
+    { kernel: [3, 3], stride: [3, 3], pads: [1, 1, 1, 1], ceil: true },
+  ],
+  ['whole map, batch 3', [3, 5, 4, 3], { kernel: [4, 3] }],
+];
