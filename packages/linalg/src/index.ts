@@ -1,1 +1,9 @@
-export {};
+export {
+  addCross,
+  addGram,
+  gemm,
+  symmetrize,
+  type CrossShape,
+  type GemmOptions,
+  type RealArray,
+} from './gemm.ts';
