@@ -1,4 +1,17 @@
 export {
+  NotPositiveDefiniteError,
+  cholesky,
+  choleskyWithRidge,
+  invertSpd,
+  solveCholesky,
+  type RidgeFactor,
+} from './cholesky.ts';
+export {
+  conjugateGradient,
+  type ConjugateGradientOptions,
+  type ConjugateGradientResult,
+} from './conjugate-gradient.ts';
+export {
   addCross,
   addGram,
   gemm,
