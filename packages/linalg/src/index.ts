@@ -11,6 +11,8 @@ export {
   type ConjugateGradientOptions,
   type ConjugateGradientResult,
 } from './conjugate-gradient.ts';
+export { symmetricEigen, topEigen } from './eigen.ts';
+export type { Eigen } from './eigenpairs.ts';
 export {
   addCross,
   addGram,
@@ -20,3 +22,13 @@ export {
   type GemmOptions,
   type RealArray,
 } from './gemm.ts';
+export { jacobiEigen } from './jacobi.ts';
+export {
+  multiplyAdd,
+  part,
+  transposed,
+  view,
+  type AnyView,
+  type ProductShape,
+  type View,
+} from './multiply.ts';
