@@ -1,11 +1,11 @@
 /** Checks that every backend makes, so that all of them refuse alike: shapes bound, nodes supported, inputs fitting. */
-import { bindSymbols, symbolsOf, staticShape, typeOf, formatType, type Graph } from '@decouple/ir';
+import { bindSymbols, symbolsOf, formatType, type Graph } from '@decouple/ir';
 import { InvariantError, ModelError, sameShape, UnsupportedError } from '@decouple/tensor';
 import type { Backend, CompileOptions, Tensors } from './contract.ts';
 
 /**
  * The graph with every symbolic dimension bound: by `bind`, else to 1.
- * @throws ModelError when `bind` names an unknown symbol, or a value's shape stays unknown.
+ * @throws ModelError when `bind` names an unknown symbol, or the sizes don't fit the network.
  */
 export function bindForCompile(graph: Graph, bind: CompileOptions['bind'] = {}): Graph {
   const symbols = symbolsOf(graph);
@@ -15,14 +15,7 @@ export function bindForCompile(graph: Graph, bind: CompileOptions['bind'] = {}):
         `'${name}' is not a symbolic dimension of '${graph.name}'; it has ${symbols.join(', ') || 'none'}`,
       );
   const sizes = Object.fromEntries(symbols.map((symbol) => [symbol, bind[symbol] ?? 1]));
-  const bound = symbols.length ? bindSymbols(graph, sizes) : graph;
-  for (const node of bound.nodes)
-    for (const value of node.outputs)
-      if (!staticShape(typeOf(bound, value)))
-        throw new ModelError(
-          `${node.op} '${node.name}': ${formatType(typeOf(bound, value))} has no fixed shape; bind its symbols`,
-        );
-  return bound;
+  return symbols.length ? bindSymbols(graph, sizes) : graph;
 }
 
 /** @throws UnsupportedError that lists every node the backend refuses, with its reason. */

@@ -60,9 +60,7 @@ export function interpreterBackend(): Backend {
     name: 'reference',
     legalize: '',
     supports: (_graph, node) =>
-      (node.op as string) === 'opaque'
-        ? { unsupported: 'an opaque op has no reference semantics' }
-        : true,
+      node.op === 'opaque' ? { unsupported: 'an opaque op has no reference semantics' } : true,
     // eslint-disable-next-line @typescript-eslint/require-await -- errors must come as rejections
     compile: async (graph, options) => {
       requireSupport(backend, graph);

@@ -1,1 +1,3 @@
-export {};
+export * from './cases.ts';
+export * from './random-graphs.ts';
+export * from './suite.ts';
