@@ -3,6 +3,12 @@ import { z } from 'zod';
 
 const size = z.int().min(1);
 
+/** What a schema found wrong, in one line: `stride: expected array; groups: Too small`. */
+export const describeIssues = (error: z.core.$ZodError): string =>
+  error.issues
+    .map(({ path, message }) => (path.length ? `${path.join('.')}: ${message}` : message))
+    .join('; ');
+
 /** `[rows, columns]`, each ≥ 1. */
 export const pair = z.tuple([size, size]);
 /** `[top, left, bottom, right]`, each ≥ 0. */

@@ -1,6 +1,8 @@
 /** Binding of symbolic dimensions: the same graph for concrete input shapes. */
 import { ModelError } from '@decouple/tensor';
+import { bindDim } from './bind-dims.ts';
 import { createGraph, type Graph } from './graph.ts';
+import type { Node } from './node.ts';
 import type { Dim } from './types.ts';
 
 /** Symbols of the inputs' shapes, in order of appearance. */
@@ -14,16 +16,19 @@ export function symbolsOf(graph: Graph): string[] {
  * @throws ModelError when the sizes don't fit the network.
  */
 export function bindSymbols(graph: Graph, sizes: Readonly<Record<string, number>>): Graph {
-  const bind = (dim: Dim): Dim => (typeof dim === 'string' ? (sizes[dim] ?? dim) : dim);
+  const bind = (dim: Dim): Dim => bindDim(dim, sizes);
   const inputs = graph.inputs.map(({ name, type }) => ({
     name,
     type: { ...type, shape: type.shape.map(bind) },
   }));
-  const nodes = graph.nodes.map((node) =>
-    node.op === 'reshape'
-      ? { ...node, attrs: { ...node.attrs, shape: node.attrs.shape.map(bind) } }
-      : node,
-  );
+  const nodes = graph.nodes.map((node): Node => {
+    if (node.op === 'reshape') return { ...node, attrs: { shape: node.attrs.shape.map(bind) } };
+    if (node.op !== 'opaque') return node;
+    const outputTypes = node.attrs.outputTypes.map(
+      (type) => type && { ...type, shape: type.shape.map(bind) },
+    );
+    return { ...node, attrs: { ...node.attrs, outputTypes } };
+  });
   return createGraph({ ...graph, inputs, nodes });
 }
 

@@ -6,13 +6,15 @@
  *   const y = b.node('conv2d', [x, b.constant('w', weight)], { pads: [1, 1, 1, 1] });
  *   const graph = b.build([y]);
  */
-import type { DType, Tensor } from '@decouple/tensor';
+import { ModelError, type DType, type Tensor } from '@decouple/tensor';
+import { describeIssues } from './attributes.ts';
 import { createGraph, type Graph, type GraphInput } from './graph.ts';
 import { recordOf, type AttrsInput, type Node, type OpKind } from './node.ts';
 import type { Dim } from './types.ts';
 
 export interface GraphBuilder {
   input(name: string, shape: readonly Dim[], dtype?: DType): string;
+  /** @throws ModelError when a constant has this name already. */
   constant(name: string, value: Tensor): string;
   /** Adds a node and returns its (first) output, which is named like the node. */
   node<K extends OpKind>(
@@ -25,7 +27,10 @@ export interface GraphBuilder {
   build(outputs: readonly string[]): Graph;
 }
 
-/** A node with its attributes completed by the schema's defaults; its one output carries the node's name. */
+/**
+ * A node with its attributes completed by the schema's defaults; its one output carries the node's name.
+ * @throws ModelError when the attributes don't fit the schema.
+ */
 export function makeNode<K extends OpKind>(
   op: K,
   name: string,
@@ -33,13 +38,17 @@ export function makeNode<K extends OpKind>(
   attrs: AttrsInput<K>,
   more: { readonly outputs?: readonly string[]; readonly origin?: string } = {},
 ): Node {
-  const parsed = recordOf(op).attrs.parse(attrs);
+  const parsed = recordOf(op).attrs.safeParse(attrs);
+  if (!parsed.success)
+    throw new ModelError(`${op} '${name}': ${describeIssues(parsed.error)}`, {
+      cause: parsed.error,
+    });
   return {
     name,
     op,
     inputs,
     outputs: more.outputs ?? [name],
-    attrs: parsed,
+    attrs: parsed.data,
     origin: more.origin ?? name,
   } as Node;
 }
@@ -60,6 +69,7 @@ export function graphBuilder(name: string): GraphBuilder {
       return value;
     },
     constant(value, data) {
+      if (constants.has(value)) throw new ModelError(`constant '${value}' is defined twice`);
       constants.set(value, data);
       return value;
     },

@@ -59,8 +59,25 @@ export function inferNode(
   return recordOf(node.op).infer(types, node.attrs);
 }
 
-/** Checks names and order, and infers every type. Lists all problems; never throws. */
-export function inferGraph(parts: GraphParts): Inference {
+/** What is wrong with the number of a node's inputs. */
+function arityProblems(node: Node): string[] {
+  const specs = recordOf(node.op).inputs;
+  const variadic = specs[specs.length - 1]?.variadic === true;
+  if (!variadic && node.inputs.length > specs.length)
+    return [`takes at most ${specs.length} inputs, got ${node.inputs.length}`];
+  return specs.flatMap((spec, index) =>
+    !spec.optional && !node.inputs[index] ? [`input '${spec.name}' is missing`] : [],
+  );
+}
+
+/**
+ * Checks names, order and arity, and infers every type. Lists all problems; never throws.
+ * The types of nodes named in `malformed` are not asked for.
+ */
+export function inferGraph(
+  parts: GraphParts,
+  malformed: ReadonlySet<string> = new Set(),
+): Inference {
   const types = new Map<string, ValueType>();
   const defined = new Set<string>();
   const names = new Set<string>();
@@ -87,7 +104,9 @@ export function inferGraph(parts: GraphParts): Inference {
     for (const input of missing)
       report(node.name, node.op, `input '${input}' is not defined before its use`);
     for (const output of node.outputs) define(output, node.name, node.op);
-    if (missing.length) continue;
+    const arity = arityProblems(node);
+    for (const message of arity) report(node.name, node.op, message);
+    if (missing.length || arity.length || malformed.has(node.name)) continue;
     try {
       const inferred = inferNode(node, (value) => types.get(value));
       inferred?.forEach((type, index) => {
@@ -106,6 +125,8 @@ export function inferGraph(parts: GraphParts): Inference {
   }
   for (const output of parts.outputs)
     if (!defined.has(output)) report(output, 'output', 'no node defines this output');
+  const repeated = parts.outputs.filter((output, at) => parts.outputs.indexOf(output) !== at);
+  for (const output of repeated) report(output, 'output', 'is listed twice');
   return { types, problems };
 }
 

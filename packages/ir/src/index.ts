@@ -1,5 +1,6 @@
 export { activate, activationSchema, pair, sides, type Activation } from './attributes.ts';
 export * from './bind.ts';
+export { bindDim } from './bind-dims.ts';
 export * from './builder.ts';
 export * from './cost.ts';
 export * from './define-op.ts';

@@ -37,6 +37,11 @@ export function interpret(
     graph,
     Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, value.shape])),
   );
+  for (const { name, type } of bound.inputs)
+    if (inputs[name]?.dtype !== type.dtype)
+      throw new ModelError(
+        `input '${name}' is ${inputs[name]?.dtype ?? 'missing'}, expected ${type.dtype}`,
+      );
   const values = new Map<string, Tensor>([...bound.constants, ...Object.entries(inputs)]);
   const lastUse = new Map<string, number>();
   bound.nodes.forEach((node, index) => node.inputs.forEach((input) => lastUse.set(input, index)));

@@ -5,7 +5,7 @@
 import { ModelError, type Tensor } from '@decouple/tensor';
 import { createGraph, usesOf, type Graph } from './graph.ts';
 import type { Node } from './node.ts';
-import { formatType } from './types.ts';
+import { formatType, sameType } from './types.ts';
 
 export interface Patch {
   /** Names of nodes to remove. */
@@ -63,12 +63,14 @@ function redirectValue(graph: Graph, nodes: readonly Node[], from: string, to: s
       : node,
   );
   if (!usesOf(graph).outputs.has(from)) return rewired;
-  const made = rewired.some((node) => node.outputs.includes(to));
+  // `to` takes over the name, so whoever made `from` must be gone.
+  const kept = rewired.filter((node) => node.outputs.length !== 1 || node.outputs[0] !== from);
+  const made = kept.some((node) => node.outputs.includes(to));
   if (!made || usesOf(graph).outputs.has(to))
     throw new ModelError(
       `output '${from}' can't take the place of '${to}', which must keep its name`,
     );
-  return renameValue(rewired, to, from);
+  return renameValue(kept, to, from);
 }
 
 /** Drops nodes whose results nobody reads, and constants that no node reads. */
@@ -87,48 +89,77 @@ export function withoutDeadNodes(nodes: readonly Node[], outputs: readonly strin
 /** The nodes after removals and additions: a patch's nodes go where its first removed node stood. */
 function editNodes(graph: Graph, patches: readonly Patch[]): Node[] {
   const patchOf = new Map<string, Patch>();
-  for (const patch of patches) for (const name of patch.remove) patchOf.set(name, patch);
+  for (const patch of patches)
+    for (const name of patch.remove) {
+      if (patchOf.has(name)) throw new ModelError(`two patches remove node '${name}'`);
+      patchOf.set(name, patch);
+    }
   const nodes: Node[] = [];
   const waiting = new Set(patches);
   for (const node of graph.nodes) {
     const patch = patchOf.get(node.name);
     if (!patch) nodes.push(node);
     else if (waiting.delete(patch)) nodes.push(...(patch.add ?? []));
+    patchOf.delete(node.name);
   }
+  const [missing] = patchOf.keys();
+  if (missing !== undefined)
+    throw new ModelError(`a patch removes node '${missing}', which does not exist`);
   for (const patch of waiting) nodes.push(...(patch.add ?? []));
   return nodes;
 }
 
+/** @throws ModelError when a node that no patch made would see another tensor under a constant's name. */
+function mergeConstants(
+  graph: Graph,
+  patches: readonly Patch[],
+  nodes: readonly Node[],
+): Map<string, Tensor> {
+  const added = new Map(patches.flatMap(({ constants = [] }) => [...constants]));
+  const fresh = new Set(patches.flatMap(({ add = [] }) => add.map(({ name }) => name)));
+  for (const node of nodes)
+    for (const input of node.inputs) {
+      const [before, after] = [graph.constants.get(input), added.get(input)];
+      if (before && after && before !== after && !fresh.has(node.name))
+        throw new ModelError(`a patch replaces constant '${input}', which '${node.name}' reads`);
+    }
+  const constants = new Map([...graph.constants, ...added]);
+  const used = new Set([...nodes.flatMap((node) => node.inputs), ...graph.outputs]);
+  for (const name of constants.keys()) if (!used.has(name)) constants.delete(name);
+  return constants;
+}
+
+/** @throws ModelError when a value of the old graph has another type in the new one. */
+function checkTypes(before: Graph, after: Graph): void {
+  for (const node of after.nodes)
+    for (const value of node.outputs) {
+      const [old, now] = [before.types.get(value), after.types.get(value)];
+      if (old && now && !sameType(old, now))
+        throw new ModelError(
+          `node '${node.name}': value '${value}' was ${formatType(old)} and would become ${formatType(now)}`,
+        );
+    }
+}
+
 /**
  * Applies a patch: a new graph, with dead nodes and unused constants gone.
- * @throws ModelError when the result is malformed or a kept value changes its type.
+ * @throws ModelError when it removes what is not there, makes a cycle, replaces a constant that kept nodes read, or
+ * when the result is malformed or a kept value changes its type.
  */
 export const applyPatch = (graph: Graph, patch: Patch): Graph => applyPatches(graph, [patch]);
 
 /**
  * Applies patches that were all made for this graph and don't touch each other's nodes and values, at the price of
  * one.
- * @throws ModelError as `applyPatch`.
+ * @throws ModelError as `applyPatch`, and when two patches remove the same node.
  */
 export function applyPatches(graph: Graph, patches: readonly Patch[]): Graph {
   let edited = editNodes(graph, patches);
   for (const patch of patches)
     for (const [from, to] of patch.redirect ?? []) edited = redirectValue(graph, edited, from, to);
-  const ordered = withoutDeadNodes(topologicalOrder(edited), graph.outputs);
-  const constants = new Map(graph.constants);
-  for (const patch of patches)
-    for (const [name, value] of patch.constants ?? []) constants.set(name, value);
-  const used = new Set(ordered.flatMap((node) => node.inputs));
-  for (const name of constants.keys())
-    if (!used.has(name) && !graph.outputs.includes(name)) constants.delete(name);
-  const result = createGraph({ ...graph, nodes: ordered, constants });
-  for (const node of ordered)
-    for (const value of node.outputs) {
-      const [before, after] = [graph.types.get(value), result.types.get(value)];
-      if (before && after && formatType(before) !== formatType(after))
-        throw new ModelError(
-          `node '${node.name}': value '${value}' was ${formatType(before)} and would become ${formatType(after)}`,
-        );
-    }
+  const nodes = withoutDeadNodes(topologicalOrder(edited), graph.outputs);
+  const constants = mergeConstants(graph, patches, nodes);
+  const result = createGraph({ ...graph, nodes, constants });
+  checkTypes(graph, result);
   return result;
 }

@@ -1,8 +1,9 @@
 /** The executable specification of a graph: lists all violations. */
-import { messageOf, type Tensor } from '@decouple/tensor';
-import { z } from 'zod';
-import { inferGraph, type Graph, type GraphParts, type Problem } from './graph.ts';
+import { sizeOf, type Tensor } from '@decouple/tensor';
+import { describeIssues } from './attributes.ts';
+import { inferGraph, type GraphParts, type Problem } from './graph.ts';
 import { recordOf, type Node } from './node.ts';
+import { formatType, type Dim } from './types.ts';
 
 function attributeProblems(node: Node): Problem[] {
   const parsed = recordOf(node.op).attrs.safeParse(node.attrs);
@@ -11,20 +12,9 @@ function attributeProblems(node: Node): Problem[] {
     {
       node: node.name,
       op: node.op,
-      message: `attributes: ${z.prettifyError(parsed.error).replaceAll('\n', ' ')}`,
+      message: `attributes: ${describeIssues(parsed.error)}`,
     },
   ];
-}
-
-function arityProblems(node: Node): Problem[] {
-  const specs = recordOf(node.op).inputs;
-  const variadic = specs[specs.length - 1]?.variadic === true;
-  const problem = (message: string): Problem => ({ node: node.name, op: node.op, message });
-  if (!variadic && node.inputs.length > specs.length)
-    return [problem(`takes at most ${specs.length} inputs, got ${node.inputs.length}`)];
-  return specs.flatMap((spec, index) =>
-    !spec.optional && !node.inputs[index] ? [problem(`input '${spec.name}' is missing`)] : [],
-  );
 }
 
 const isFinite = (value: Tensor): boolean => {
@@ -44,34 +34,35 @@ export function nonFiniteConstants(
     .map(([name]) => name);
 }
 
+function tensorProblems(name: string, { shape, data }: Tensor): Problem[] {
+  return data.length === sizeOf(shape)
+    ? []
+    : [
+        {
+          node: name,
+          op: 'constant',
+          message: `holds ${data.length} elements, its shape [${shape.join(',')}] wants ${sizeOf(shape)}`,
+        },
+      ];
+}
+
+const isDim = (dim: Dim): boolean =>
+  typeof dim === 'string' ? dim !== '' : Number.isSafeInteger(dim) && dim >= 0;
+
 /**
  * All violations of a graph: names, order, arity, attributes, shapes.
  * An empty list means that the graph is well formed.
  */
-export function verify(graph: GraphParts | Graph): Problem[] {
-  const { types, problems } = inferGraph(graph);
-  const all = [
-    ...problems,
-    ...graph.nodes.flatMap((node) => [...arityProblems(node), ...attributeProblems(node)]),
-  ];
-  for (const node of graph.nodes) {
-    const expected = node.outputs.length;
-    try {
-      const record = recordOf(node.op);
-      const inferred = record.infer(
-        node.inputs.map((input) => types.get(input)),
-        node.attrs,
-      ).length;
-      if (node.op !== 'opaque' && inferred < expected)
-        all.push({
-          node: node.name,
-          op: node.op,
-          message: `has ${expected} outputs, its op gives ${inferred}`,
-        });
-    } catch (error) {
-      if (!all.some((problem) => problem.node === node.name))
-        all.push({ node: node.name, op: node.op, message: messageOf(error) });
-    }
-  }
-  return all;
+export function verify(graph: GraphParts): Problem[] {
+  const attributes = graph.nodes.flatMap(attributeProblems);
+  const { problems } = inferGraph(graph, new Set(attributes.map(({ node }) => node)));
+  const inputs = graph.inputs
+    .filter(({ type }) => !type.shape.every(isDim))
+    .map(({ name, type }) => ({
+      node: name,
+      op: 'input',
+      message: `${formatType(type)} must have sizes or symbols as dimensions`,
+    }));
+  const constants = [...graph.constants].flatMap(([name, value]) => tensorProblems(name, value));
+  return [...inputs, ...constants, ...attributes, ...problems];
 }

@@ -35,7 +35,7 @@ function infer(inputs: InputTypes, attrs: Attrs): ValueType[] {
     return [{ dtype: x.dtype, shape: wanted.map((dim) => (dim === -1 ? rest : dim)) }];
   }
   const [before, after] = [multiplyDims(x.shape), multiplyDims(known)];
-  // Sizes that differ in their symbols may still turn out equal; whoever binds them finds out.
+  // A symbol against numbers may turn out to fit; binding it tells.
   if (before !== after && typeof before === typeof after)
     throw new ModelError(`${formatType(x)} does not fit shape [${wanted.join(',')}]`);
   return [{ dtype: x.dtype, shape: wanted }];

@@ -1,0 +1,98 @@
+/**
+ * Substitution of sizes in dimension texts: `floor((H-1)/2)+1` with H = 7 is 4. Symbols without a size stay, and what
+ * remains is in normal form again. Texts that are no expressions are symbols as a whole.
+ */
+import { divideDim, multiplyDims, subtractDims, sumDims } from './dims.ts';
+import type { Dim } from './types.ts';
+
+/** Nested parentheses beyond which a text is taken for a symbol. */
+const maxDepth = 64;
+
+const token = /\s*([A-Za-z_][\w.]*|\d+|[-+*/()])/y;
+
+function tokensOf(text: string): string[] | undefined {
+  const tokens: string[] = [];
+  token.lastIndex = 0;
+  for (let end = 0; end < text.length; end = token.lastIndex) {
+    const match = token.exec(text);
+    if (!match) return undefined;
+    tokens.push(match[1] as string);
+  }
+  return tokens;
+}
+
+/** A recursive descent over `sum := product ([+-] product)*`; gives undefined where the text is no expression. */
+class Expression {
+  private at = 0;
+  private readonly tokens: readonly string[];
+  private readonly sizes: Readonly<Record<string, number>>;
+
+  constructor(tokens: readonly string[], sizes: Readonly<Record<string, number>>) {
+    this.tokens = tokens;
+    this.sizes = sizes;
+  }
+
+  whole(): Dim | undefined {
+    const value = this.sum(0);
+    return this.at === this.tokens.length ? value : undefined;
+  }
+
+  private take(...texts: string[]): string | undefined {
+    const next = this.tokens[this.at];
+    if (next === undefined || !texts.includes(next)) return undefined;
+    this.at++;
+    return next;
+  }
+
+  private sum(depth: number): Dim | undefined {
+    let left = this.product(depth);
+    for (let sign = this.take('+', '-'); sign; sign = this.take('+', '-')) {
+      const right = this.product(depth);
+      if (left === undefined || right === undefined) return undefined;
+      left = sign === '+' ? sumDims([left, right]) : subtractDims(left, right);
+    }
+    return left;
+  }
+
+  private product(depth: number): Dim | undefined {
+    let left = this.atom(depth);
+    while (this.take('*')) {
+      const right = this.atom(depth);
+      if (left === undefined || right === undefined) return undefined;
+      left = multiplyDims([left, right]);
+    }
+    return left;
+  }
+
+  private atom(depth: number): Dim | undefined {
+    if (depth > maxDepth) return undefined;
+    const sign = this.take('-');
+    const next = this.tokens[this.at++];
+    if (next === undefined) return undefined;
+    if (/^\d/.test(next)) return sign ? -Number(next) : Number(next);
+    if (sign) return undefined;
+    if (next === '(') {
+      const inner = this.sum(depth + 1);
+      return this.take(')') ? inner : undefined;
+    }
+    if ((next === 'floor' || next === 'ceil') && this.take('(')) return this.quotient(next, depth);
+    return /^[A-Za-z_]/.test(next) ? (this.sizes[next] ?? next) : undefined;
+  }
+
+  /** `(sum) / number )`, the argument of a rounding. */
+  private quotient(round: 'floor' | 'ceil', depth: number): Dim | undefined {
+    const top = this.product(depth + 1);
+    if (top === undefined || !this.take('/')) return undefined;
+    const divisor = Number(this.tokens[this.at++]);
+    return this.take(')') && divisor > 0 ? divideDim(top, divisor, round) : undefined;
+  }
+}
+
+/** The dimension with symbols replaced by sizes. */
+export function bindDim(dim: Dim, sizes: Readonly<Record<string, number>>): Dim {
+  if (typeof dim === 'number') return dim;
+  const size = sizes[dim];
+  if (size !== undefined) return size;
+  const tokens = tokensOf(dim);
+  return (tokens && new Expression(tokens, sizes).whole()) ?? dim;
+}
