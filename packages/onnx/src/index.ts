@@ -1,1 +1,6 @@
-export {};
+export {
+  importOnnx,
+  type Imported,
+  type ImportOptions,
+  type ImportWarning,
+} from './import/import.ts';

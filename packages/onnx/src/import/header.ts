@@ -1,0 +1,101 @@
+/** What a model file declares before its nodes: operator sets, inputs, initializers, types of values. */
+import { type Dim, type GraphInput, type ValueType } from '@decouple/ir';
+import { ModelError, type Tensor } from '@decouple/tensor';
+import type { GraphProto, ModelProto, ValueInfoProto } from '../proto.ts';
+import { dataTypeName, dtypeOf, importTensor, isWidened, toInteger } from '../tensors.ts';
+
+/** The oldest operator set whose broadcasting is NumPy's. */
+const oldestOpset = 7;
+
+/** `''` and `'ai.onnx'` are the same operator set. */
+export const domainOf = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);
+
+/**
+ * Versions of the operator sets by domain.
+ * @throws ModelError when ONNX's own set is older than 7.
+ */
+export function opsetsOf(proto: ModelProto): Map<string, number> {
+  const opsets = new Map(
+    proto.opsetImport.map(({ domain, version }) => [
+      domainOf(domain),
+      toInteger(version, `operator set '${domain}'`),
+    ]),
+  );
+  const own = opsets.get('') ?? 1;
+  if (own < oldestOpset)
+    throw new ModelError(
+      `operator set ${own} is older than ${oldestOpset}; convert the model with onnx.version_converter`,
+    );
+  return opsets;
+}
+
+/** Type of a declared value: dimensions that are neither sizes nor symbols get the symbol `<value>.<axis>`. */
+export function declaredType(info: ValueInfoProto): ValueType | undefined {
+  if (info.type?.value.case !== 'tensorType') return undefined;
+  const { elemType, shape } = info.type.value.value;
+  const dtype = dtypeOf(elemType);
+  if (!dtype || !shape) return undefined;
+  const dims = shape.dim.map(({ value }, axis): Dim => {
+    if (value.case === 'dimValue') return toInteger(value.value, `a dimension of '${info.name}'`);
+    return value.case === 'dimParam' && value.value ? value.value : `${info.name}.${axis}`;
+  });
+  return { dtype, shape: dims };
+}
+
+function inputOf(info: ValueInfoProto): GraphInput {
+  const { name } = info;
+  const value = info.type?.value;
+  if (value?.case !== 'tensorType')
+    throw new ModelError(`input '${name}' is not declared as a tensor`);
+  const type = declaredType(info);
+  if (!type)
+    throw new ModelError(
+      value.value.shape
+        ? `input '${name}' has element type ${dataTypeName(value.value.elemType)}, which has no counterpart here`
+        : `input '${name}' has no declared shape; declare at least its rank`,
+    );
+  if (type.shape.some((dim) => typeof dim === 'number' && dim < 0))
+    throw new ModelError(`input '${name}' has a negative dimension: [${type.shape.join(',')}]`);
+  // The batch is what networks leave open most often: it gets the name that everybody uses.
+  const shape = type.shape.map((dim, axis) => (axis === 0 && dim === `${name}.0` ? 'N' : dim));
+  return { name, type: { ...type, shape } };
+}
+
+/** Inputs that are not initializers: files before IR version 4 list those too. */
+export const inputsOf = (graph: GraphProto): GraphInput[] => {
+  const given = new Set(graph.initializer.map((tensor) => tensor.name));
+  return graph.input.filter(({ name }) => !given.has(name)).map(inputOf);
+};
+
+/** @throws ModelError when an initializer is malformed, defined twice, or sparse. */
+export function initializersOf(graph: GraphProto): Map<string, Tensor> {
+  if (graph.sparseInitializer.length)
+    throw new ModelError('sparse initializers are not supported; make them dense');
+  const constants = new Map<string, Tensor>();
+  for (const proto of graph.initializer) {
+    if (constants.has(proto.name))
+      throw new ModelError(`initializer '${proto.name}' is defined twice`);
+    constants.set(proto.name, importTensor(proto, `initializer '${proto.name}'`));
+  }
+  return constants;
+}
+
+/** Types that the file tells for values between nodes and outputs. */
+export function declaredTypes(graph: GraphProto): Map<string, ValueType> {
+  const types = new Map<string, ValueType>();
+  for (const info of [...graph.valueInfo, ...graph.output]) {
+    const type = declaredType(info);
+    const possible = type?.shape.every((dim) => typeof dim === 'string' || dim >= 0);
+    if (type && possible) types.set(info.name, type);
+  }
+  return types;
+}
+
+/** Initializers and inputs stored with 16 bits, which become float32. */
+export function widenedValues(graph: GraphProto): string[] {
+  const inputs = graph.input.filter(
+    ({ type }) => type?.value.case === 'tensorType' && isWidened(type.value.value.elemType),
+  );
+  const tensors = graph.initializer.filter(({ dataType }) => isWidened(dataType));
+  return [...new Set([...inputs, ...tensors].map(({ name }) => name))];
+}

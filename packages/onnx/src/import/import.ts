@@ -1,0 +1,157 @@
+/**
+ * ONNX import. Every node in file order becomes nodes of the graph (importers.ts), or stays `opaque` with a reason.
+ * On the way, nodes of constants are evaluated by the reference interpreter, and small integer tensors are followed
+ * symbolically (contents.ts), so that targets of Reshape, Slice, Pad and Expand are known although the batch is not.
+ * Files are hostile until proven otherwise: sizes are checked before allocation, everything malformed is a ModelError.
+ * Not handled: control flow with subgraphs, external data, sparse tensors (each gives a ModelError that says so).
+ */
+import {
+  createGraph,
+  formatProblem,
+  nonFiniteConstants,
+  verify,
+  withoutDeadNodes,
+  type Graph,
+  type Node,
+} from '@decouple/ir';
+import { DecoupleError, ModelError, UnsupportedError } from '@decouple/tensor';
+import { metadataOf } from '../metadata.ts';
+import { decodeModel, type ModelProto, type NodeProto } from '../proto.ts';
+import { readAttributes } from './attributes.ts';
+import { createCall, type Collected } from './call.ts';
+import { domainOf, opsetsOf, widenedValues } from './header.ts';
+import { importers } from './importers.ts';
+import { opaqueNode } from './opaque.ts';
+import { place, placeAll } from './place.ts';
+import { createSession, nodeNames, type Session } from './session.ts';
+
+export interface ImportOptions {
+  /** Name of the graph. Default: the one in the file. */
+  readonly name?: string;
+  /** Name of the file, for messages. */
+  readonly file?: string;
+}
+
+/** Something of the file that the graph does not hold, or holds without understanding it. */
+export interface ImportWarning {
+  readonly message: string;
+  /** Names of the nodes or values it is about. */
+  readonly nodes: readonly string[];
+  readonly count: number;
+}
+
+export interface Imported {
+  readonly graph: Graph;
+  readonly warnings: readonly ImportWarning[];
+}
+
+/** Runs the importer of a node. @returns why the node must stay opaque, or what to add. */
+function lower(
+  session: Session,
+  proto: NodeProto,
+  name: string,
+  opset: number,
+): Collected | string {
+  const importer = domainOf(proto.domain) === '' ? importers.get(proto.opType) : undefined;
+  if (!importer) return 'unknown operator';
+  const inputs = [...proto.input];
+  while (inputs.at(-1) === '') inputs.pop();
+  const attrs = readAttributes(proto, 'attributes');
+  const base = { opType: proto.opType, opset, name, inputs, outputs: proto.output, attrs };
+  try {
+    const { call, collected } = createCall(base, session);
+    const refusal = importer(call);
+    if (refusal) return refusal;
+    const unread = attrs.unread();
+    if (unread.length) return `attribute ${unread.join(', ')}`;
+    return collected;
+  } catch (error) {
+    if (error instanceof UnsupportedError) return error.message;
+    throw error;
+  }
+}
+
+function importNode(session: Session, proto: NodeProto, name: string): void {
+  if (proto.attribute.some((attribute) => attribute.g ?? attribute.graphs[0]))
+    throw new ModelError(
+      'control flow with subgraphs is not supported; export the model without loops and conditions',
+    );
+  const missing = proto.input.find((input) => input !== '' && !session.defined.has(input));
+  if (missing !== undefined)
+    throw new ModelError(`input '${missing}' is not defined by anything before the node`);
+  const opset = session.opsets.get(domainOf(proto.domain)) ?? 1;
+  const lowered = lower(session, proto, name, opset);
+  const refusal = typeof lowered === 'string' ? lowered : placeAll(session, lowered);
+  if (refusal !== undefined) {
+    session.refusals.set(name, refusal);
+    place(session, opaqueNode(proto, name, opset, session));
+  }
+  for (const output of proto.output) if (output !== '') session.defined.add(output);
+}
+
+function summarize(session: Session, nodes: readonly Node[]): ImportWarning[] {
+  const groups = new Map<string, string[]>();
+  const note = (message: string, node: string): void => {
+    const group = groups.get(message);
+    if (group) group.push(node);
+    else groups.set(message, [node]);
+  };
+  for (const node of nodes)
+    if (node.op === 'opaque')
+      note(`${node.attrs.opType} is kept as opaque: ${session.refusals.get(node.name)}`, node.name);
+  for (const name of widenedValues(session.proto))
+    note('16-bit floats are widened to float32', name);
+  for (const { tensorName } of session.proto.quantizationAnnotation)
+    note('quantization annotations are ignored', tensorName);
+  return [...groups].map(([message, names]) => ({ message, nodes: names, count: names.length }));
+}
+
+function finish(session: Session, model: ModelProto, name: string): Imported {
+  const outputs = session.proto.output.map((output) => output.name);
+  const nodes = withoutDeadNodes(session.nodes, outputs);
+  const used = new Set([...outputs, ...nodes.flatMap((node) => node.inputs)]);
+  const constants = new Map([...session.constants].filter(([constant]) => used.has(constant)));
+  const broken = nonFiniteConstants({ name, inputs: [], outputs, nodes, constants });
+  if (broken.length)
+    throw new ModelError(
+      `weights hold NaN or Infinity: ${broken.slice(0, 5).join(', ')}${broken.length > 5 ? ', …' : ''}`,
+    );
+  const metadata = metadataOf(model, session.opsets);
+  const graph = createGraph({ name, inputs: session.inputs, outputs, nodes, constants, metadata });
+  const problems = verify(graph);
+  if (problems.length) throw new ModelError(problems.slice(0, 5).map(formatProblem).join('; '));
+  return { graph, warnings: summarize(session, nodes) };
+}
+
+function importModel(bytes: Uint8Array, file: string, name: string | undefined): Imported {
+  const model = decodeModel(bytes, file);
+  if (!model.graph) throw new ModelError('no graph in the file: not an ONNX model?');
+  const opsets = opsetsOf(model);
+  const session = createSession(model.graph, opsets);
+  const names = nodeNames(model.graph);
+  model.graph.node.forEach((node, index) => {
+    if (!node.output.some(Boolean)) return;
+    try {
+      importNode(session, node, names[index] as string);
+    } catch (error) {
+      if (!(error instanceof DecoupleError)) throw error;
+      throw new ModelError(`${node.opType} '${names[index]}': ${error.message}`, { cause: error });
+    }
+  });
+  return finish(session, model, name ?? (model.graph.name || 'model'));
+}
+
+/**
+ * Imports an ONNX model, operator set 7 or newer. Nodes and values keep their names; what has no counterpart becomes
+ * an `opaque` node and is listed in the warnings.
+ * @throws ModelError naming the file and node when the file is truncated, malformed or contradicts itself.
+ */
+export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Imported {
+  const file = options.file ?? options.name ?? 'ONNX model';
+  try {
+    return importModel(bytes, file, options.name);
+  } catch (error) {
+    if (!(error instanceof DecoupleError) || error.message.startsWith(`${file}: `)) throw error;
+    throw new ModelError(`${file}: ${error.message}`, { cause: error });
+  }
+}

@@ -1,0 +1,101 @@
+/**
+ * Placing nodes: types are inferred, nodes of constants are evaluated by the reference interpreter, and shape
+ * arithmetic whose result is known becomes a constant. What remains is a node of the graph.
+ */
+import {
+  elementsOf,
+  inferNode,
+  interpretNode,
+  staticShape,
+  typeOfTensor,
+  type Node,
+  type ValueType,
+} from '@decouple/ir';
+import { cast, DecoupleError, int64, messageOf, ModelError, type Tensor } from '@decouple/tensor';
+import type { Collected } from './call.ts';
+import { contentsOf, maxText } from './contents.ts';
+import type { Session } from './session.ts';
+
+/** Elements that folding may make in all: a small file can't ask for unlimited memory. */
+const foldingBudget = 2 ** 28;
+
+/** Elements a node's results will have, or `undefined` when that is not known before running it. */
+function elementsMade(session: Session, node: Node, types: readonly (ValueType | null)[]): number {
+  if (node.op === 'constant-of-shape') {
+    const shape = session.contentsOf(node.inputs[0] as string) as readonly number[] | undefined;
+    return shape?.reduce((product, dim) => product * Math.max(dim, 0), 1) ?? Infinity;
+  }
+  return types.reduce((sum, type) => sum + (type ? elementsOf(type) : Infinity), 0);
+}
+
+/** The results of a node of constants, unless they are more than folding may make. */
+function fold(
+  session: Session,
+  node: Node,
+  types: readonly (ValueType | null)[],
+): Tensor[] | undefined {
+  if (
+    node.op === 'opaque' ||
+    !node.inputs.every((name) => name === '' || session.constants.has(name))
+  )
+    return undefined;
+  const made = session.foldedElements + elementsMade(session, node, types);
+  if (made > foldingBudget) return undefined;
+  session.foldedElements = made;
+  return interpretNode(
+    node,
+    node.inputs.map((name) => session.constants.get(name)),
+  );
+}
+
+/** Adds a node, or the constants that it amounts to. */
+export function place(session: Session, node: Node): void {
+  const types = inferNode(node, session.typeOf);
+  const [name] = node.outputs as [string];
+  if (types?.some((type) => type?.shape.some((dim) => `${dim}`.length > maxText)))
+    throw new ModelError(`'${name}' has a symbolic size of more than ${maxText} characters`);
+  const [type] = types ?? [];
+  let results = types && fold(session, node, types);
+  if (!results && type) {
+    const contents = contentsOf(node, type, session);
+    if (contents) session.contents.set(name, contents);
+    const shape = staticShape(type);
+    if (shape && contents?.every((dim) => typeof dim === 'number'))
+      results = [cast(int64(contents, shape), type.dtype)];
+  }
+  if (!results) session.nodes.push(node);
+  node.outputs.forEach((output, index) => {
+    const result = results?.[index];
+    if (result) session.constants.set(output, result);
+    const found = result ? typeOfTensor(result) : types?.[index];
+    if (found) session.types.set(output, found);
+  });
+}
+
+const isFullyKnown = (type: ValueType | undefined): boolean =>
+  type?.dtype === 'float32' && staticShape(type) !== undefined;
+
+/**
+ * Places what an importer collected. Sizes that don't fit are an error of the model when all of them are known; with
+ * symbols or other element types it may as well be us who don't understand them.
+ * @returns why not, in the second case.
+ * @throws ModelError in the first.
+ */
+export function placeAll(session: Session, { nodes, constants }: Collected): string | undefined {
+  for (const [name, value] of constants) {
+    session.constants.set(name, value);
+    session.types.set(name, typeOfTensor(value));
+  }
+  const before = session.nodes.length;
+  for (const node of nodes) {
+    const inputs = node.inputs.filter(Boolean).map((input) => session.typeOf(input));
+    try {
+      place(session, node);
+    } catch (error) {
+      if (!(error instanceof DecoupleError) || inputs.every(isFullyKnown)) throw error;
+      session.nodes.length = before;
+      return messageOf(error);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,205 @@
+/** Ops that move elements or compute shapes. Lists that newer opsets pass as inputs must be constant by now. */
+import type { Dim } from '@decouple/ir';
+import { float32, int64, numbersOf, type Tensor } from '@decouple/tensor';
+import { integersAt, integersOf, type Call, type Importer } from './call.ts';
+import { clampInteger } from './attributes.ts';
+
+const first = (call: Call): [string] => [call.inputs[0] as string];
+const range = (length: number): number[] => Array.from({ length }, (_, index) => index);
+
+/** The size of an axis, or `undefined` when it is symbolic or unknown. */
+function sizeAt(call: Call, axis: number): number | undefined {
+  const shape = call.typeOf(0)?.shape;
+  const dim = shape?.[axis < 0 ? axis + shape.length : axis];
+  return typeof dim === 'number' ? dim : undefined;
+}
+
+/** Beyond any size: what "to the end" is written as where the size is not known. */
+const end = 2 ** 31 - 1;
+
+/** A start or end in the range that means something: [-size - 1, size]. */
+function clampTo(size: number | undefined, position: number): number {
+  const limit = size ?? end;
+  return Math.min(Math.max(position, -limit - 1), limit);
+}
+
+/** Integers of an input, where a dimension of the sliced axis itself counts as its end. */
+function positions(call: Call, index: number, axes: readonly number[]): number[] | undefined {
+  const shape = call.typeOf(0)?.shape;
+  const list = call.contents(index)?.map((dim, place): Dim => {
+    const axis = axes[place] ?? 0;
+    return dim === shape?.[axis < 0 ? axis + shape.length : axis] ? end : dim;
+  });
+  return list?.every((dim) => typeof dim === 'number') ? list : undefined;
+}
+
+const slice: Importer = (call) => {
+  const inputs = call.opset >= 10;
+  const given = inputs ? integersOf(call, 1) : call.attrs.integers('starts');
+  const axes =
+    (inputs ? integersOf(call, 3) : call.attrs.integers('axes')) ?? range(given?.length ?? 0);
+  const steps = (inputs ? integersOf(call, 4) : undefined) ?? axes.map(() => 1);
+  const starts = inputs ? positions(call, 1, axes) : given;
+  const ends = inputs ? positions(call, 2, axes) : call.attrs.integers('ends');
+  if (inputs && ((call.has(3) && !call.contents(3)) || (call.has(4) && !call.contents(4))))
+    return 'axes or steps are computed at run time';
+  if (!starts || !ends) return 'starts or ends are computed at run time';
+  if (new Set([starts.length, ends.length, axes.length, steps.length]).size > 1)
+    return 'starts, ends, axes and steps differ in length';
+  const clamp = (list: readonly number[]): number[] =>
+    list.map((position, place) => clampTo(sizeAt(call, axes[place] as number), position));
+  call.result('slice', first(call), { axes, starts: clamp(starts), ends: clamp(ends), steps });
+};
+
+const pad: Importer = (call) => {
+  const mode = call.attrs.text('mode', 'constant');
+  if (mode !== 'constant') return `mode '${mode}'`;
+  const list = integersAt(call, 'pads', 1, 11);
+  if ('refusal' in list) return list.refusal;
+  let value = 0;
+  if (call.opset < 11) value = call.attrs.float('value', 0);
+  else if (call.has(2)) {
+    const given = call.constant(2);
+    if (!given || given.data.length !== 1) return 'the value is computed at run time';
+    value = numbersOf(given)[0] as number;
+  }
+  const axes = call.has(3) ? integersOf(call, 3) : undefined;
+  if (call.has(3) && !axes) return 'axes are computed at run time';
+  const pads = axes ? scatterPads(call, axes, list.list ?? []) : (list.list ?? []);
+  if (!pads) return 'the rank of the input is unknown';
+  if (!Number.isFinite(value)) return `a padding value of ${value}`;
+  call.result('pad', first(call), { pads, value });
+};
+
+/** Pads of some axes as pads of all. */
+function scatterPads(call: Call, axes: number[], pads: readonly number[]): number[] | undefined {
+  const rank = call.typeOf(0)?.shape.length;
+  if (rank === undefined) return undefined;
+  const all = new Array<number>(2 * rank).fill(0);
+  axes.forEach((axis, place) => {
+    const at = axis < 0 ? axis + rank : axis;
+    all[at] = pads[place] ?? 0;
+    all[at + rank] = pads[place + axes.length] ?? 0;
+  });
+  return all;
+}
+
+/**
+ * The target of a reshape in its canonical form: a symbol that the input has at the same place is 0 (copied), a
+ * single other one is -1 (inferred); more than that must be symbols which the graph's inputs bind.
+ */
+function reshapeTarget(call: Call, target: readonly Dim[]): Dim[] | string {
+  const shape = call.typeOf(0)?.shape;
+  const dims = target.map((dim, axis) =>
+    typeof dim === 'string' && dim === shape?.[axis] ? 0 : dim,
+  );
+  const open = dims.filter((dim) => typeof dim === 'string');
+  if (open.length === 1 && !dims.includes(-1))
+    return dims.map((dim) => (typeof dim === 'string' ? -1 : dim));
+  const unbound = open.filter((symbol) => !call.symbols.has(symbol));
+  return unbound.length ? `a target of [${target.join(',')}]` : dims;
+}
+
+const reshape: Importer = (call) => {
+  const target = call.contents(1);
+  if (!target) return 'the target shape is computed at run time';
+  if (call.attrs.integer('allowzero', 0) !== 0 && target.includes(0)) return 'allowzero';
+  const shape = reshapeTarget(call, target);
+  if (typeof shape === 'string') return shape;
+  call.result('reshape', first(call), { shape });
+};
+
+const squeeze: Importer = (call) => {
+  const axes = integersAt(call, 'axes', 1, 13);
+  if ('refusal' in axes) return axes.refusal;
+  const shape = call.typeOf(0)?.shape;
+  const all = shape && range(shape.length).filter((axis) => shape[axis] === 1);
+  const list = axes.list ?? all;
+  if (!list) return 'the shape of the input is unknown';
+  call.result('squeeze', first(call), { axes: list });
+};
+
+const unsqueeze: Importer = (call) => {
+  const axes = integersAt(call, 'axes', 1, 13);
+  if ('refusal' in axes) return axes.refusal;
+  call.result('unsqueeze', first(call), { axes: axes.list ?? [] });
+};
+
+const transpose: Importer = (call) => {
+  const rank = call.typeOf(0)?.shape.length;
+  const permutation = call.attrs.integers('perm') ?? (rank !== undefined && range(rank).reverse());
+  if (!permutation) return 'the rank of the input is unknown';
+  call.result('transpose', call.inputs, { permutation });
+};
+
+const shape: Importer = (call) => {
+  const [from, to] = [call.attrs.integer('start', 0), call.attrs.integer('end', end)];
+  if (!call.attrs.has('start') && !call.attrs.has('end'))
+    return call.result('shape', call.inputs, {});
+  const all = call.step('all', 'shape', call.inputs, {});
+  const part = { axes: [0], starts: [from], ends: [to], steps: [1] };
+  call.result('slice', [all], part);
+};
+
+/** Split as one slice for each part. */
+const split: Importer = (call) => {
+  const axis = call.attrs.integer('axis', 0);
+  const given = integersAt(call, 'split', 1, 13);
+  if ('refusal' in given) return given.refusal;
+  const size = sizeAt(call, axis);
+  const parts = call.attrs.integer('num_outputs', call.outputs.length);
+  if (size === undefined) return 'the size of the axis is unknown';
+  const equal = Math.ceil(size / parts);
+  const sizes = given.list ?? range(parts).map((part) => Math.min(equal, size - part * equal));
+  let start = 0;
+  call.outputs.forEach((output, place) => {
+    const stop = start + (sizes[place] ?? 0);
+    if (output !== '')
+      call.result(
+        'slice',
+        first(call),
+        { axes: [axis], starts: [start], ends: [stop], steps: [1] },
+        place,
+      );
+    start = stop;
+  });
+};
+
+const constantOfShape: Importer = (call) => {
+  const value = call.attrs.tensor('value') ?? float32([1], [0]);
+  const element = numbersOf(value)[0];
+  if (element === undefined || !Number.isFinite(element)) return `a value of ${element}`;
+  call.result('constant-of-shape', call.inputs, { value: element, dtype: value.dtype });
+};
+
+/** The value of a Constant node. */
+const constant: Importer = (call) => {
+  const { attrs } = call;
+  let value: Tensor | undefined = attrs.tensor('value');
+  if (attrs.has('value_float')) value = float32([], [attrs.float('value_float', 0)]);
+  if (attrs.has('value_int')) value = int64([clampInteger(attrs.integer('value_int', 0))], []);
+  if (attrs.has('value_floats'))
+    value = float32(
+      [attrs.floats('value_floats')?.length ?? 0],
+      attrs.floats('value_floats') ?? [],
+    );
+  if (attrs.has('value_ints')) value = int64(attrs.integers('value_ints') ?? []);
+  if (!value) return 'a constant without a dense numeric value';
+  call.result('identity', [call.define('value', value)], {});
+};
+
+export const structure: Readonly<Record<string, Importer>> = {
+  Concat: (call) => call.result('concat', call.inputs, { axis: call.attrs.integer('axis', 1) }),
+  Flatten: (call) => call.result('flatten', call.inputs, { axis: call.attrs.integer('axis', 1) }),
+  Gather: (call) => call.result('gather', call.inputs, { axis: call.attrs.integer('axis', 0) }),
+  Slice: slice,
+  Pad: pad,
+  Reshape: reshape,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Transpose: transpose,
+  Shape: shape,
+  Split: split,
+  Constant: constant,
+  ConstantOfShape: constantOfShape,
+};

@@ -1,0 +1,150 @@
+/**
+ * ONNX tensors and element types. Decoding trusts nothing: the product of the dimensions is checked against the data
+ * that is really there before anything is allocated. float16 and bfloat16 are widened to float32.
+ * Not handled: strings, complex numbers, 8-bit floats, 4-bit integers, external data (each gives a ModelError).
+ */
+import {
+  allocate,
+  bytesPerElement,
+  ModelError,
+  tensor,
+  type ArrayOf,
+  type DType,
+  type Tensor,
+} from '@decouple/tensor';
+import { DataType, isExternal, type TensorProto } from './proto.ts';
+
+const dtypeOfDataType: Readonly<Record<number, DType>> = {
+  [DataType.FLOAT]: 'float32',
+  [DataType.FLOAT16]: 'float32',
+  [DataType.BFLOAT16]: 'float32',
+  [DataType.DOUBLE]: 'float64',
+  [DataType.INT64]: 'int64',
+  [DataType.INT32]: 'int32',
+  [DataType.INT16]: 'int16',
+  [DataType.INT8]: 'int8',
+  [DataType.UINT8]: 'uint8',
+  [DataType.UINT16]: 'uint16',
+  [DataType.UINT32]: 'uint32',
+  [DataType.UINT64]: 'uint64',
+  [DataType.BOOL]: 'bool',
+};
+
+/** ONNX element types by ours. */
+export const dataTypeOf: Readonly<Record<DType, number>> = {
+  float32: DataType.FLOAT,
+  float64: DataType.DOUBLE,
+  int64: DataType.INT64,
+  int32: DataType.INT32,
+  int16: DataType.INT16,
+  int8: DataType.INT8,
+  uint8: DataType.UINT8,
+  uint16: DataType.UINT16,
+  uint32: DataType.UINT32,
+  uint64: DataType.UINT64,
+  bool: DataType.BOOL,
+};
+
+/** Our element type for an ONNX one, or `undefined` when there is none. */
+export const dtypeOf = (dataType: number): DType | undefined => dtypeOfDataType[dataType];
+
+/** Whether importing changes the element type: the 16-bit floats. */
+export const isWidened = (dataType: number): boolean =>
+  dataType === DataType.FLOAT16 || dataType === DataType.BFLOAT16;
+
+/** The name of an ONNX element type, for messages. */
+export const dataTypeName = (dataType: number): string =>
+  DataType[dataType] ?? `number ${dataType}`;
+
+/**
+ * A whole number from protobuf's 64 bits.
+ * @throws ModelError naming `what` when it is beyond 2^53.
+ */
+export function toInteger(value: bigint, what: string): number {
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) throw new ModelError(`${what} is ${value}, beyond 2^53`);
+  return number;
+}
+
+function shapeOf(proto: TensorProto, where: string): { shape: number[]; size: number } {
+  const shape = proto.dims.map((dim) => toInteger(dim, `${where}: dimension`));
+  let size = 1;
+  for (const dim of shape) {
+    size *= dim;
+    if (dim < 0 || !Number.isSafeInteger(size))
+      throw new ModelError(`${where}: dimensions [${shape.join(',')}] are not a possible shape`);
+  }
+  return { shape, size };
+}
+
+/** float16 bits as a number: sign, 5 bits of exponent, 10 of fraction. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
+}
+
+function widen(bits: Uint16Array, dataType: number): Float32Array {
+  if (dataType === DataType.FLOAT16) return Float32Array.from(bits, fromHalf);
+  return new Float32Array(Uint32Array.from(bits, (half) => half << 16).buffer);
+}
+
+/** The list of a TensorProto that holds elements of this type when they are not raw. */
+function typedData(proto: TensorProto): readonly (number | bigint)[] {
+  switch (proto.dataType) {
+    case DataType.FLOAT:
+      return proto.floatData;
+    case DataType.DOUBLE:
+      return proto.doubleData;
+    case DataType.INT64:
+      return proto.int64Data;
+    case DataType.UINT32:
+    case DataType.UINT64:
+      return proto.uint64Data;
+    default:
+      return proto.int32Data;
+  }
+}
+
+function dataOf(proto: TensorProto, dtype: DType, size: number, where: string): ArrayOf[DType] {
+  const stored: DType = isWidened(proto.dataType) ? 'uint16' : dtype;
+  const raw = proto.rawData;
+  const list = raw.length ? [] : typedData(proto);
+  const found = raw.length ? raw.length / bytesPerElement(stored) : list.length;
+  if (found !== size)
+    throw new ModelError(
+      `${where}: ${size} elements expected for [${proto.dims.join(',')}], got ${found}`,
+    );
+  const data = allocate(stored, size);
+  if (raw.length) new Uint8Array(data.buffer).set(raw);
+  else {
+    const wide = stored === 'int64' || stored === 'uint64';
+    const out = data as unknown as { [index: number]: number | bigint };
+    list.forEach((element, index) => (out[index] = wide ? BigInt(element) : Number(element)));
+  }
+  return stored === dtype ? data : widen(data as Uint16Array, proto.dataType);
+}
+
+/**
+ * A tensor from its ONNX form; the data is copied.
+ * @param where what the tensor is, for messages: `'file: initializer "w"'`.
+ * @throws ModelError naming `where` when dimensions and data disagree or the type has no counterpart.
+ */
+export function importTensor(proto: TensorProto, where: string): Tensor {
+  if (isExternal(proto))
+    throw new ModelError(`${where}: its data lie in another file; save the model in one file`);
+  if (proto.segment) throw new ModelError(`${where}: segmented tensors are not supported`);
+  const dtype = dtypeOf(proto.dataType);
+  if (!dtype)
+    throw new ModelError(
+      `${where}: element type ${dataTypeName(proto.dataType)} has no counterpart here`,
+    );
+  const { shape, size } = shapeOf(proto, where);
+  return tensor(dtype, shape, dataOf(proto, dtype, size, where));
+}
+
+/** The bytes of a tensor as ONNX stores them, little endian; shared with the tensor. */
+export const rawBytes = (value: Tensor): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(value.data.buffer as ArrayBuffer, value.data.byteOffset, value.data.byteLength);
