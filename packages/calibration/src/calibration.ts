@@ -1,14 +1,23 @@
-/** What data-driven passes see of the calibration data: values of any network, batch by batch. */
-import type { Graph } from '@decouple/ir';
-import type { Tensor } from '@decouple/tensor';
+/**
+ * What data-driven passes see of the calibration data: values of any network, batch by batch.
+ *
+ * Passes go through a network layer by layer and ask for the input of each layer in turn. Each value that was
+ * asked for is kept, within a memory budget, so that the next layer starts from there instead of from the images.
+ */
+import type { Backend, Executable } from '@decouple/backend';
+import { extractGraph, symbolsOf, usesOf, type Graph } from '@decouple/ir';
+import { DataError, float32, ModelError, type Tensor } from '@decouple/tensor';
+import { batchesOf, type Dataset } from './dataset.ts';
+import { createFingerprints } from './fingerprint.ts';
 
 /** Values of one batch of calibration samples. */
 export interface ObservedBatch {
-  /** Index of the batch, and of its first sample in the whole set. */
   readonly index: number;
+  /** Place of the batch's first sample in the whole set. */
   readonly firstSample: number;
+  /** Number of samples, the first axis of every tensor. */
   readonly size: number;
-  /** Tensors by value name; the first axis is the sample. Valid during the visit only. */
+  /** Tensors by value name. Valid during the visit only. */
   readonly values: ReadonlyMap<string, Tensor>;
 }
 
@@ -21,7 +30,7 @@ export interface Calibration {
   /**
    * Runs `graph` on all samples and shows `values` of each batch, in a fixed order. Values already computed for an
    * identical part of a network are reused within a memory budget.
-   * @throws ModelError when a value does not exist; AbortError when `signal` is aborted.
+   * @throws ModelError when a value does not exist; the signal's reason when it is aborted.
    */
   observe(
     graph: Graph,
@@ -29,6 +38,197 @@ export interface Calibration {
     visit: (batch: ObservedBatch) => void,
     signal?: AbortSignal,
   ): Promise<void>;
-  /** Frees cached activations and compiled networks. */
+  /** Frees cached activations. */
   dispose(): void;
+}
+
+export interface CalibrationOptions {
+  readonly original: Graph;
+  /** Preprocessed samples; never those on which accuracy is reported. */
+  readonly dataset: Dataset;
+  readonly backend: Backend;
+  readonly seed?: number;
+  /** Samples per run. Default 32. */
+  readonly batchSize?: number;
+  /** Budget for kept activations, bytes. Default 1 GiB. */
+  readonly cacheBytes?: number;
+}
+
+/** Kept values: one Float32 tensor per batch, by fingerprint; the least recently used go first. */
+interface Cache {
+  get(print: number): readonly Tensor[] | undefined;
+  put(print: number, batches: readonly Tensor[]): void;
+  clear(): void;
+}
+
+const bytesOf = (batches: readonly Tensor[]): number =>
+  batches.reduce((sum, batch) => sum + batch.data.byteLength, 0);
+
+function createCache(limit: number): Cache {
+  const kept = new Map<number, readonly Tensor[]>();
+  let bytes = 0;
+  return {
+    get(print) {
+      const batches = kept.get(print);
+      if (batches) {
+        kept.delete(print);
+        kept.set(print, batches);
+      }
+      return batches;
+    },
+    put(print, batches) {
+      const size = bytesOf(batches);
+      if (size > limit || kept.has(print)) return;
+      kept.set(print, batches);
+      bytes += size;
+      for (const [old, held] of kept) {
+        if (bytes <= limit) break;
+        kept.delete(old);
+        bytes -= bytesOf(held);
+      }
+    },
+    clear() {
+      kept.clear();
+      bytes = 0;
+    },
+  };
+}
+
+/** The values nearest to `wanted` that are already known, walking from outputs to inputs. */
+function frontierOf(
+  graph: Graph,
+  wanted: readonly string[],
+  isKnown: (value: string) => boolean,
+): string[] {
+  const { producer } = usesOf(graph);
+  const seen = new Set<string>();
+  const frontier: string[] = [];
+  const stack = [...wanted];
+  for (let value = stack.pop(); value !== undefined; value = stack.pop()) {
+    if (value === '' || seen.has(value) || graph.constants.has(value)) continue;
+    seen.add(value);
+    const node = producer.get(value);
+    if (isKnown(value)) frontier.push(value);
+    else if (node) stack.push(...node.inputs);
+  }
+  return frontier;
+}
+
+/** Repeats the last sample so that every batch has the compiled size. */
+function padded(value: Tensor, size: number): Tensor {
+  const count = value.shape[0] as number;
+  if (count === size) return value;
+  const data = value.data as Float32Array;
+  const per = data.length / count;
+  const out = new Float32Array(per * size);
+  out.set(data);
+  for (let sample = count; sample < size; sample++)
+    out.set(data.subarray((count - 1) * per, count * per), sample * per);
+  return float32([size, ...value.shape.slice(1)], out);
+}
+
+const trimmed = (value: Tensor, count: number): Tensor => {
+  const per = value.data.length / (value.shape[0] as number);
+  return float32(
+    [count, ...value.shape.slice(1)],
+    (value.data as Float32Array).subarray(0, per * count),
+  );
+};
+
+function batchSymbol(graph: Graph): string | undefined {
+  const first = graph.inputs[0]?.type.shape[0];
+  return typeof first === 'string' ? first : undefined;
+}
+
+/**
+ * Calibration over a data set, executed by a backend.
+ * @throws DataError when the data don't fit the network's input; ModelError when the network has several inputs.
+ */
+export function createCalibration(options: CalibrationOptions): Calibration {
+  const { original, dataset, backend, seed = 1, cacheBytes = 2 ** 30 } = options;
+  const [input, ...others] = original.inputs;
+  if (!input || others.length)
+    throw new ModelError(
+      `graph '${original.name}': calibration needs a network of one input, this one has ${original.inputs.length}`,
+    );
+  const symbol = batchSymbol(original);
+  const fixed = input.type.shape[0];
+  const batchSize =
+    symbol === undefined && typeof fixed === 'number'
+      ? fixed
+      : Math.min(options.batchSize ?? 32, dataset.samples);
+  const expected = input.type.shape.slice(1);
+  if (
+    expected.some((dim, axis) => typeof dim === 'number' && dim !== dataset.sampleShape[axis]) ||
+    expected.length !== dataset.sampleShape.length
+  )
+    throw new DataError(
+      `${dataset.name}: samples are [${dataset.sampleShape.join(', ')}], input '${input.name}' wants [${expected.join(', ')}]`,
+    );
+  if (dataset.samples === 0) throw new DataError(`${dataset.name}: no samples to calibrate on`);
+  const indices = [...batchesOf(dataset.samples, batchSize)];
+  const sizes: Record<string, number> = {};
+  input.type.shape.forEach((dim, axis) => {
+    if (typeof dim === 'string')
+      sizes[dim] = axis === 0 ? batchSize : (dataset.sampleShape[axis - 1] as number);
+  });
+  const prints = createFingerprints();
+  const cache = createCache(cacheBytes);
+
+  const known = (graph: Graph, value: string): readonly Tensor[] | undefined =>
+    cache.get(prints.of(graph, value));
+
+  async function observe(
+    graph: Graph,
+    values: readonly string[],
+    visit: (batch: ObservedBatch) => void,
+    signal?: AbortSignal,
+  ): Promise<void> {
+    const wanted = [...new Set(values)];
+    const frontier = frontierOf(graph, wanted, (value) => known(graph, value) !== undefined);
+    const held = new Map(
+      frontier.map((value) => [value, known(graph, value) as readonly Tensor[]]),
+    );
+    const missing = wanted.filter((value) => !held.has(value) && value !== input?.name);
+    const part = extractGraph(graph, missing, frontier);
+    const executable: Executable | undefined = missing.length
+      ? await backend.compile(part, {
+          bind: {
+            ...Object.fromEntries(symbolsOf(part).map((name) => [name, batchSize])),
+            ...sizes,
+          },
+        })
+      : undefined;
+    const kept = new Map<string, Tensor[]>(missing.map((value) => [value, []]));
+    try {
+      for (const [index, samples] of indices.entries()) {
+        signal?.throwIfAborted();
+        const sources = new Map<string, Tensor>();
+        for (const [value, batches] of held) sources.set(value, batches[index] as Tensor);
+        if (
+          wanted.includes(input?.name ?? '') ||
+          part.inputs.some(({ name }) => name === input?.name && !held.has(name))
+        )
+          sources.set(input?.name ?? '', await dataset.batch(samples));
+        const feeds = Object.fromEntries(
+          part.inputs.map(({ name }) => [name, padded(sources.get(name) as Tensor, batchSize)]),
+        );
+        const results = (await executable?.run(feeds)) ?? {};
+        const shown = new Map<string, Tensor>();
+        for (const value of wanted) {
+          const result = results[value];
+          const batch = result ? trimmed(result, samples.length) : (sources.get(value) as Tensor);
+          shown.set(value, batch);
+          kept.get(value)?.push(batch);
+        }
+        visit({ index, firstSample: samples[0] as number, size: samples.length, values: shown });
+        for (const [value, batches] of kept) if (bytesOf(batches) > cacheBytes) kept.delete(value);
+      }
+    } finally {
+      executable?.dispose();
+    }
+    for (const [value, batches] of kept) cache.put(prints.of(graph, value), batches);
+  }
+
+  return { original, samples: dataset.samples, seed, observe, dispose: () => cache.clear() };
 }

@@ -1,0 +1,256 @@
+/**
+ * The ways to build one layer, with their MACs and errors: dense, and for each form every sensible number of terms.
+ * Errors are relative squared errors, of the weights (energy left out) or of the responses on calibration data.
+ */
+import type { LayerRows } from '@decouple/calibration';
+import { momentsOf } from '@decouple/calibration';
+import { eliminate } from './eliminate.ts';
+import { exactTerms, type Form } from './factors.ts';
+import { featureCross, featureGram, pointwiseSolver as depthwiseSolver } from './fit-dw-pw.ts';
+import { explainedPerTerm } from './fit-pw-dw.ts';
+import { groupKernel, type Layer } from './layer.ts';
+import { denseMacs, macsPerTerm, termChannels } from './macs.ts';
+import { dataMetric, type Metric } from './metric.ts';
+import { decomposeSlices, firstTerms, selectTerms, type Keep, type Slices } from './slices.ts';
+import { whitenedSlices } from './whiten.ts';
+import type { Choice } from './allocate.ts';
+
+/** A decoupled way to build a layer. */
+export interface Decoupled extends Choice {
+  readonly form: Form;
+  /** Terms of all channels and groups together. */
+  readonly terms: number;
+  /** Slices of each group, and which of their terms to take. */
+  readonly slices: readonly Slices[];
+  readonly keep: Keep;
+}
+export type Candidate = Decoupled | (Choice & { readonly form: 'dense' });
+
+export type Adaptive = 'none' | 'energy' | 'elimination';
+
+/** Terms are counted in multiples of this, so that backends get full vectors. */
+const termMultiple = 4;
+/** Above this many input channels pw-dw is not fitted to data: each output would factorise a matrix of T·I rows. */
+const pointwiseFirstLimit = 128;
+
+export const denseCandidate = (layer: Layer): Candidate => ({
+  form: 'dense',
+  macs: denseMacs(layer.size),
+  error: 0,
+});
+
+function candidate(
+  layer: Layer,
+  form: Form,
+  terms: number,
+  error: number,
+  slices: readonly Slices[],
+  keep: Keep,
+): Decoupled {
+  return {
+    form,
+    terms,
+    macs: terms * macsPerTerm(layer.size, form),
+    error: Math.max(0, error),
+    slices,
+    keep,
+  };
+}
+
+/** Candidates with 1, 2, … K terms in every channel; `errors[T-1]` belongs to T terms. */
+function uniformCandidates(
+  layer: Layer,
+  form: Form,
+  slices: readonly Slices[],
+  errors: readonly number[],
+): Decoupled[] {
+  const channels = termChannels(layer.size, form);
+  return errors.map((error, index) =>
+    candidate(layer, form, (index + 1) * channels, error, slices, firstTerms(index + 1)),
+  );
+}
+
+/** Candidates along an order in which terms (channel·K + term) are added. */
+function nestedCandidates(
+  layer: Layer,
+  form: Form,
+  slices: Slices,
+  order: ArrayLike<number>,
+  errors: ArrayLike<number>,
+): Decoupled[] {
+  const rank = new Int32Array(slices.channels * slices.terms).fill(slices.channels * slices.terms);
+  for (let place = 0; place < order.length; place++) rank[order[place] as number] = place;
+  const result: Decoupled[] = [];
+  for (let terms = termMultiple; terms <= order.length; terms += termMultiple)
+    result.push(
+      candidate(
+        layer,
+        form,
+        terms,
+        errors[terms - 1] as number,
+        [slices],
+        (channel, term) => (rank[channel * slices.terms + term] as number) < terms,
+      ),
+    );
+  return result;
+}
+
+const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
+
+/** Candidates from the weights alone. */
+export function weightCandidates(
+  layer: Layer,
+  forms: readonly Form[],
+  adaptive: Adaptive,
+): Candidate[] {
+  return forms.flatMap((form): Candidate[] => {
+    const slices = Array.from({ length: layer.size.groups }, (_, index) =>
+      decomposeSlices(groupKernel(layer, index), layer.group, form),
+    );
+    const power = slices.reduce((sum, { energy }) => sum + total(energy), 0) || 1;
+    const [first] = slices as [Slices];
+    if (adaptive !== 'none' && slices.length === 1) {
+      const order = Array.from(first.energy.keys()).sort(
+        (a, b) => (first.energy[b] as number) - (first.energy[a] as number) || a - b,
+      );
+      // Every output needs a term of its own: its strongest one goes first.
+      const ordered =
+        form === 'pw-dw'
+          ? [
+              ...order.filter((index) => index % first.terms === 0),
+              ...order.filter((index) => index % first.terms !== 0),
+            ]
+          : order;
+      let left = power;
+      const errors = ordered.map((index) => (left -= first.energy[index] as number) / power);
+      return nestedCandidates(layer, form, first, ordered, errors).filter(
+        ({ terms }) => form === 'dw-pw' || terms >= first.channels,
+      );
+    }
+    let left = power;
+    const errors = Array.from({ length: exactTerms(layer.group, form) }, (_, term) => {
+      for (const { energy, terms } of slices)
+        for (let index = term; index < energy.length; index += terms)
+          left -= energy[index] as number;
+      return left / power;
+    });
+    return uniformCandidates(layer, form, slices, errors);
+  });
+}
+
+export interface DataOptions {
+  readonly forms: readonly Form[];
+  readonly adaptive: Adaptive;
+  readonly ridge: number;
+}
+
+/** Metrics of all groups of a layer. */
+export async function layerMetrics(
+  layer: Layer,
+  rows: LayerRows,
+  ridge: number,
+): Promise<Metric[]> {
+  const moments = await momentsOf(rows, layer.size.groups);
+  return moments.map((group, index) =>
+    dataMetric(group, groupKernel(layer, index), layer.group, ridge),
+  );
+}
+
+/** Candidates fitted to calibration data. */
+export async function dataCandidates(
+  layer: Layer,
+  rows: LayerRows,
+  options: DataOptions,
+): Promise<Candidate[]> {
+  const metrics = await layerMetrics(layer, rows, options.ridge);
+  return options.forms.flatMap((form) => {
+    if (form === 'dw-pw') return depthwiseFirstCandidates(layer, metrics, options.adaptive);
+    if (layer.group.inputs > pointwiseFirstLimit && options.forms.length > 1) return [];
+    return pointwiseFirstCandidates(layer, metrics);
+  });
+}
+
+function depthwiseFirstCandidates(
+  layer: Layer,
+  metrics: readonly Metric[],
+  adaptive: Adaptive,
+): Candidate[] {
+  const slices = metrics.map((metric, index) => whitenedSlices(metric, groupKernel(layer, index)));
+  const variance = metrics.reduce((sum, metric) => sum + metric.targetVariance, 0) || 1;
+  const [metric, own] = [metrics[0] as Metric, slices[0] as Slices];
+  if (adaptive === 'elimination' && metrics.length === 1) {
+    const all = selectTerms(groupKernel(layer, 0), own, () => true);
+    const gram = featureGram(metric, all.of, all.depthwise);
+    const { order, start, losses } = eliminate(
+      gram,
+      featureCross(metric.cross, metric.outputs, metric.taps, all.of, all.depthwise),
+      metric.outputs,
+      metric.power,
+    );
+    const errors = new Float64Array(order.length);
+    let error = start;
+    for (let kept = order.length; kept > 0; kept--) {
+      errors[kept - 1] = error / variance;
+      error += losses[order.length - kept] as number;
+    }
+    return nestedCandidates(layer, 'dw-pw', own, order.toReversed(), errors);
+  }
+  if (adaptive === 'energy' && metrics.length === 1)
+    return weightCandidates(layer, ['dw-pw'], 'energy');
+  const errors = new Array<number>(own.terms).fill(0);
+  metrics.forEach((group, index) =>
+    nestedErrors(group, layer, slices[index] as Slices, index).forEach(
+      (error, term) => (errors[term] = (errors[term] as number) + error / variance),
+    ),
+  );
+  return uniformCandidates(layer, 'dw-pw', slices, errors);
+}
+
+/** Errors of the first 1, 2, … K terms of each channel with refitted pointwise parts. */
+function nestedErrors(metric: Metric, layer: Layer, slices: Slices, index: number): number[] {
+  return Array.from({ length: slices.terms }, (_, term) => {
+    const factors = selectTerms(groupKernel(layer, index), slices, firstTerms(term + 1));
+    const fitted = depthwiseSolver(metric, factors)(metric.cross);
+    const cross = featureCross(
+      metric.cross,
+      metric.outputs,
+      metric.taps,
+      fitted.of,
+      fitted.depthwise,
+    );
+    return (
+      metric.power -
+      cross.reduce((sum, value, at) => sum + value * (fitted.pointwise[at] as number), 0)
+    );
+  });
+}
+
+function pointwiseFirstCandidates(layer: Layer, metrics: readonly Metric[]): Candidate[] {
+  const slices = metrics.map((_, index) =>
+    decomposeSlices(groupKernel(layer, index), layer.group, 'pw-dw'),
+  );
+  const channels = termChannels(layer.size, 'pw-dw');
+  const affordable = Math.max(
+    1,
+    Math.ceil(denseMacs(layer.size) / (channels * macsPerTerm(layer.size, 'pw-dw'))) - 1,
+  );
+  const terms = Math.min((slices[0] as Slices).terms, affordable);
+  const variance = metrics.reduce((sum, metric) => sum + metric.targetVariance, 0) || 1;
+  const errors = new Array<number>(terms).fill(
+    metrics.reduce((sum, metric) => sum + metric.power, 0) / variance,
+  );
+  metrics.forEach((metric, index) => {
+    const factors = selectTerms(
+      groupKernel(layer, index),
+      slices[index] as Slices,
+      firstTerms(terms),
+    );
+    for (const explained of explainedPerTerm(metric, factors)) {
+      let sum = 0;
+      explained.forEach(
+        (power, term) => (errors[term] = (errors[term] as number) - (sum += power) / variance),
+      );
+    }
+  });
+  return uniformCandidates(layer, 'pw-dw', slices, errors);
+}

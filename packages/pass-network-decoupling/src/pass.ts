@@ -1,0 +1,350 @@
+/**
+ * Network decoupling: every regular convolution is exactly a sum of K depthwise-separable ones; keep the few that
+ * matter. Guo et al., Network Decoupling: From Regular to Depthwise Separable Convolutions, BMVC 2018.
+ *
+ * Without data the terms come from singular values. With calibration data the layers are first measured (error of
+ * each candidate on the data), terms are allotted, and then each layer in turn is fitted so that from the input that
+ * the changed network gives it, it makes the response of the original network (asymmetric reconstruction).
+ * Not handled: 3-D convolutions; convolutions whose activation is already fused are decoupled without data only.
+ */
+import { sampleLayer, type Calibration, type LayerRows } from '@decouple/calibration';
+import { applyPatch, isOp, totalCost, type Graph, type NodeOf } from '@decouple/ir';
+import { choleskyWithRidge, solveCholesky } from '@decouple/linalg';
+import { definePass, type PassContext } from '@decouple/pass-manager';
+import { float32 } from '@decouple/tensor';
+import {
+  dataCandidates,
+  denseCandidate,
+  layerMetrics,
+  weightCandidates,
+  type Adaptive,
+  type Candidate,
+  type Decoupled,
+} from './candidates.ts';
+import { chooseCandidates } from './choose.ts';
+import { emitReplacement } from './emit.ts';
+import { equivalentKernel, type Factors, type Form } from './factors.ts';
+import { errorOf, fitFactors, refineForRelu, type Fit } from './fit.ts';
+import { groupKernel, layerOf, type Layer } from './layer.ts';
+import { termChannels } from './macs.ts';
+import { meanBias, type Metric } from './metric.ts';
+import { options, targetOf, type Options } from './options.ts';
+import { selectTerms } from './slices.ts';
+
+type Counter = 'decoupled' | 'kept' | 'refitted' | 'terms';
+type Context = PassContext<Counter>;
+
+const formsOf = ({ form }: Options): Form[] => (form === 'auto' ? ['dw-pw', 'pw-dw'] : [form]);
+/** Conjugate gradient steps of one depthwise refit. */
+const steps = 12;
+
+function collectLayers(
+  graph: Graph,
+  given: Options,
+  calibration: Calibration | undefined,
+  context: Context,
+): Layer[] {
+  return graph.nodes.flatMap((node) => {
+    if (!isOp(node, 'conv2d')) return [];
+    const layer = layerOf(graph, node);
+    let reason = typeof layer === 'string' ? layer : undefined;
+    if (given.skip.includes(node.name) || given.skip.includes(node.origin))
+      reason = 'left dense by option skip';
+    else if (calibration && reason === undefined) {
+      if (node.attrs.activation || node.inputs[3])
+        reason = 'the activation is already fused; run decouple before fuse';
+      else if (!calibration.original.types.has(node.outputs[0] as string))
+        reason = 'the original network has no such response to fit';
+    }
+    if (reason === undefined) return [layer as Layer];
+    context.note(node.name, reason);
+    return [];
+  });
+}
+
+interface Data {
+  readonly calibration: Calibration;
+  readonly given: Options;
+}
+
+function sample(
+  data: Data,
+  graph: Graph,
+  layer: Layer,
+  pending: ReadonlySet<string>,
+  context: Context,
+): Promise<LayerRows> {
+  const patch = layer.group.inputs * layer.group.taps;
+  const maxRows = Math.max(16384, 4 * patch);
+  return sampleLayer(data.calibration, graph, layer.conv, {
+    pointsPerImage: data.given.points,
+    maxRows,
+    pending,
+    signal: context.signal,
+  });
+}
+
+const adaptiveOf = (given: Options, data: Data | undefined): Adaptive => {
+  if (given.adaptive === 'auto') return data ? 'elimination' : 'none';
+  return given.adaptive === 'elimination' && !data ? 'energy' : given.adaptive;
+};
+
+async function candidatesOf(
+  graph: Graph,
+  layers: readonly Layer[],
+  given: Options,
+  data: Data | undefined,
+  context: Context,
+): Promise<Candidate[][]> {
+  const adaptive = adaptiveOf(given, data);
+  const all: Candidate[][] = [];
+  for (const [index, layer] of layers.entries()) {
+    context.signal.throwIfAborted();
+    context.progress(index, layers.length * (data ? 2 : 1), `measuring ${layer.conv.name}`);
+    const forms = formsOf(given);
+    all.push(
+      data
+        ? await dataCandidates(layer, await sample(data, graph, layer, new Set(), context), {
+            forms,
+            adaptive,
+            ridge: given.ridge,
+          })
+        : weightCandidates(layer, forms, adaptive),
+    );
+  }
+  return all;
+}
+
+const startFactors = (layer: Layer, candidate: Decoupled): Factors[] =>
+  candidate.slices.map((slices, index) =>
+    selectTerms(groupKernel(layer, index), slices, candidate.keep),
+  );
+
+interface Built {
+  readonly groups: readonly Factors[];
+  readonly bias?: Float32Array;
+  readonly error: number;
+}
+
+/** Fits every group to the original responses, from the current network's inputs. */
+async function fitLayer(
+  data: Data,
+  graph: Graph,
+  layer: Layer,
+  candidate: Decoupled,
+  pending: ReadonlySet<string>,
+  context: Context,
+): Promise<Built> {
+  const rows = await sample(data, graph, layer, pending, context);
+  const metrics = await layerMetrics(layer, rows, data.given.ridge);
+  const bias = new Float32Array(layer.size.outChannels);
+  const groups: Factors[] = [];
+  let error = 0;
+  for (const [index, start] of startFactors(layer, candidate).entries()) {
+    const metric = metrics[index] as Metric;
+    const kernel = groupKernel(layer, index);
+    const factors = fitFactors(metric, start, { rounds: data.given.rounds, steps });
+    let fit: Fit = { factors, bias: biasOf(metric, factors) };
+    error += errorOf(metric, factors) * metric.targetVariance;
+    if (data.given.relu > 0 && rows.response.relu) {
+      const place = {
+        layer: rows,
+        firstPatch: index * metric.size,
+        firstOutput: index * metric.outputs,
+      };
+      fit = await refineForRelu(metric, kernel, place, fit, [
+        [data.given.relu, 0.1],
+        [data.given.relu, 1],
+      ]);
+    }
+    groups.push(fit.factors);
+    bias.set(fit.bias, index * metric.outputs);
+  }
+  const variance = metrics.reduce((sum, metric) => sum + metric.targetVariance, 0);
+  return { groups, bias, error: variance > 0 ? error / variance : 0 };
+}
+
+/** The graph with the layer's own kernel refitted to its changed input: W* = R_λᵀ C_λ⁻¹. */
+async function refitDense(
+  data: Data,
+  graph: Graph,
+  layer: Layer,
+  pending: ReadonlySet<string>,
+  context: Context,
+): Promise<Graph> {
+  const rows = await sample(data, graph, layer, pending, context);
+  const metrics = await layerMetrics(layer, rows, data.given.ridge);
+  const weight = new Float32Array(layer.weight.length);
+  const bias = new Float32Array(layer.size.outChannels);
+  metrics.forEach((metric, index) => {
+    const { size, outputs } = metric;
+    const { factor } = choleskyWithRidge(metric.gram, size);
+    const solved = solveCholesky(factor, size, metric.cross.slice(), outputs);
+    const kernel = new Float64Array(outputs * size);
+    for (let output = 0; output < outputs; output++)
+      for (let at = 0; at < size; at++)
+        kernel[output * size + at] = solved[at * outputs + output] as number;
+    weight.set(kernel, index * kernel.length);
+    bias.set(meanBias(metric, kernel), index * outputs);
+  });
+  const { conv } = layer;
+  const [weightName, biasName] = [`${conv.name}/refit.weight`, `${conv.name}/refit.bias`];
+  const node = {
+    ...conv,
+    inputs: [conv.inputs[0] as string, weightName, biasName],
+  } as NodeOf<'conv2d'>;
+  const shape = [layer.size.outChannels, layer.group.inputs, ...layer.kernel];
+  return applyPatch(graph, {
+    remove: [conv.name],
+    add: [node],
+    constants: [
+      [weightName, float32(shape, weight)],
+      [biasName, float32([bias.length], bias)],
+    ],
+  });
+}
+
+const biasOf = (metric: Metric, factors: Factors): Float64Array =>
+  meanBias(metric, equivalentKernel(factors));
+
+/** Why a candidate can't be built, if so. */
+function refusal(
+  graph: Graph,
+  changed: Graph,
+  layer: Layer,
+  added: readonly string[],
+  given: Options,
+  context: Context,
+): string | undefined {
+  if (given.allowCostlier) return undefined;
+  const cost = (of: Graph, names: ReadonlySet<string>): number =>
+    of.nodes
+      .filter(({ name }) => names.has(name))
+      .reduce((sum, node) => sum + context.cost.cost(of, node), 0);
+  const before = cost(graph, new Set([layer.conv.name]));
+  return cost(changed, new Set(added)) < before
+    ? undefined
+    : `does not pay: as many or more ${context.cost.unit} than the dense convolution`;
+}
+
+async function run(graph: Graph, given: Options, context: Context): Promise<Graph> {
+  const calibration = given.data === 'off' ? undefined : context.calibration;
+  const data = calibration && { calibration, given };
+  const layers = collectLayers(graph, given, calibration, context);
+  const networkMacs = totalCost(graph).macs;
+  const otherMacs =
+    networkMacs - layers.reduce((sum, layer) => sum + denseCandidate(layer).macs, 0);
+  const candidates = await candidatesOf(graph, layers, given, data, context);
+  const chosen = chooseCandidates(layers, candidates, targetOf(given, networkMacs), otherMacs);
+  const pending = new Set(layers.map(({ conv }) => conv.name));
+  let current = graph;
+  let changed = false;
+  for (const [index, layer] of layers.entries()) {
+    context.signal.throwIfAborted();
+    if (data)
+      context.progress(layers.length + index, layers.length * 2, `fitting ${layer.conv.name}`);
+    const next = await buildLayer(current, layer, chosen[index], {
+      given,
+      data,
+      pending,
+      context,
+      changed,
+    });
+    pending.delete(layer.conv.name);
+    if (next) changed = true;
+    current = next ?? current;
+  }
+  return current;
+}
+
+interface BuildContext {
+  readonly given: Options;
+  readonly data: Data | undefined;
+  readonly pending: ReadonlySet<string>;
+  readonly context: Context;
+  /** An earlier layer has changed, so that this one's input has. */
+  readonly changed: boolean;
+}
+
+async function buildLayer(
+  graph: Graph,
+  layer: Layer,
+  candidate: Candidate | undefined,
+  at: BuildContext,
+): Promise<Graph | undefined> {
+  const { given, data, pending, context } = at;
+  const dense = denseCandidate(layer).macs;
+  const keepDense = async (reason: string): Promise<Graph | undefined> => {
+    context.note(layer.conv.name, reason);
+    context.count('kept');
+    const refit = data !== undefined && given.refitDense && at.changed;
+    context.detail({
+      layer: layer.conv.origin,
+      form: 'dense',
+      terms: '',
+      'MACs before': dense,
+      'MACs after': dense,
+      error: refit ? 'refitted' : 0,
+    });
+    if (!refit) return undefined;
+    context.count('refitted');
+    return refitDense(data, graph, layer, pending, context);
+  };
+  if (!candidate) return keepDense('no number of terms was asked for');
+  if (candidate.form === 'dense') return keepDense('dense is the best use of the budget');
+  const decoupled = candidate as Decoupled;
+  if (!given.allowCostlier && decoupled.macs >= dense && context.cost.unit === 'MACs')
+    return keepDense('does not pay: as many or more MACs than the dense convolution');
+  const built: Built = data
+    ? await fitLayer(data, graph, layer, decoupled, pending, context)
+    : {
+        groups: startFactors(layer, decoupled),
+        ...(layer.bias ? { bias: layer.bias } : {}),
+        error: decoupled.error,
+      };
+  const patch = emitReplacement({
+    conv: layer.conv,
+    kernel: layer.kernel,
+    groups: built.groups,
+    layout: given.layout,
+    ...(built.bias ? { bias: built.bias } : {}),
+  });
+  const result = applyPatch(graph, patch);
+  const reason = refusal(
+    graph,
+    result,
+    layer,
+    (patch.add ?? []).map(({ name }) => name),
+    given,
+    context,
+  );
+  if (reason) return keepDense(reason);
+  context.count('decoupled');
+  context.count('terms', decoupled.terms);
+  context.detail({
+    layer: layer.conv.origin,
+    form: decoupled.form,
+    terms: Number((decoupled.terms / termChannels(layer.size, decoupled.form)).toFixed(2)),
+    'MACs before': dense,
+    'MACs after': decoupled.macs,
+    error: Number(built.error.toPrecision(3)),
+  });
+  return result;
+}
+
+export const decouple = definePass({
+  name: 'decouple',
+  summary:
+    'Replaces convolutions by the principal terms of their exact sum of depthwise-separable ones.',
+  effect: 'approximate',
+  options,
+  statistics: {
+    decoupled: 'convolutions replaced',
+    kept: 'convolutions left dense',
+    refitted: 'dense convolutions refitted to their changed input',
+    terms: 'depthwise-separable terms in all',
+  },
+  run,
+});
+
+export const networkDecouplingPasses = [decouple] as const;
