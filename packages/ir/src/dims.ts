@@ -102,8 +102,8 @@ const factorsSum = (text: string): boolean => /[+\-/]/.test(text.replace(/\(.*\)
 export const multiplyDims = (dims: readonly Dim[]): Dim => formatProduct(product(dims));
 
 /**
- * The dimension `d` with `Π known · d = Π all`; symbols cancel.
- * @throws ModelError when it does not divide.
+ * The dimension `d` with `Π known · d = Π all`; symbols cancel, and what is left of them may divide when bound.
+ * @throws ModelError when it can't divide.
  */
 export function quotientOfDims(all: readonly Dim[], known: readonly Dim[]): Dim {
   const [whole, part] = [product(all), product(known)];
@@ -114,8 +114,10 @@ export function quotientOfDims(all: readonly Dim[], known: readonly Dim[]): Dim 
     symbols.splice(at, 1);
   }
   const factor = whole.factor / part.factor;
-  if (!Number.isInteger(factor)) throw indivisible(all, known);
-  return formatProduct({ factor, symbols });
+  if (Number.isInteger(factor)) return formatProduct({ factor, symbols });
+  // A sum may be divisible although its factors don't show it, as the joined maps of a detector.
+  if (!symbols.length || !part.factor) throw indivisible(all, known);
+  return divideDim(formatProduct({ factor: whole.factor, symbols }), part.factor, 'floor');
 }
 
 const indivisible = (all: readonly Dim[], known: readonly Dim[]): ModelError =>

@@ -4,3 +4,4 @@ export {
   type ImportOptions,
   type ImportWarning,
 } from './import/import.ts';
+export { exportOnnx, type ExportOptions } from './export/export.ts';

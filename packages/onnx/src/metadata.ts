@@ -10,6 +10,9 @@ import {
   type ModelProto,
 } from './proto.ts';
 
+/** Key of a node's own metadata: the layer of the first imported model that it came from. */
+export const originKey = 'decouple.origin';
+
 const domainKey = 'onnx.domain.';
 const functionsKey = 'onnx.functions';
 

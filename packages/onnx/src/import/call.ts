@@ -36,6 +36,8 @@ export interface Call {
   /** Version of the operator set the node was written for. */
   readonly opset: number;
   readonly name: string;
+  /** The layer of the first imported model that it came from. */
+  readonly origin: string;
   readonly inputs: readonly string[];
   readonly outputs: readonly string[];
   readonly attrs: Attributes;
@@ -73,7 +75,7 @@ export interface Collected {
 
 /** The call for one ONNX node, and the lists it fills. */
 export function createCall(
-  base: Pick<Call, 'opType' | 'opset' | 'name' | 'inputs' | 'outputs' | 'attrs'>,
+  base: Pick<Call, 'opType' | 'opset' | 'name' | 'origin' | 'inputs' | 'outputs' | 'attrs'>,
   known: Knowledge,
 ): { call: Call; collected: Collected } {
   const collected: Collected = { nodes: [], constants: [] };
@@ -91,7 +93,7 @@ export function createCall(
         parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '),
       );
     collected.nodes.push(
-      makeNode(op, name, inputs, attrs, { outputs: [output], origin: base.name }),
+      makeNode(op, name, inputs, attrs, { outputs: [output], origin: base.origin }),
     );
   };
   const call: Call = {

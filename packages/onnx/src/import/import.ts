@@ -21,7 +21,7 @@ import { readAttributes } from './attributes.ts';
 import { createCall, type Collected } from './call.ts';
 import { domainOf, opsetsOf, widenedValues } from './header.ts';
 import { importers } from './importers.ts';
-import { opaqueNode } from './opaque.ts';
+import { opaqueNode, originOf } from './opaque.ts';
 import { place, placeAll } from './place.ts';
 import { createSession, nodeNames, type Session } from './session.ts';
 
@@ -57,7 +57,8 @@ function lower(
   const inputs = [...proto.input];
   while (inputs.at(-1) === '') inputs.pop();
   const attrs = readAttributes(proto, 'attributes');
-  const base = { opType: proto.opType, opset, name, inputs, outputs: proto.output, attrs };
+  const { opType, output: outputs } = proto;
+  const base = { opType, opset, name, origin: originOf(proto, name), inputs, outputs, attrs };
   try {
     const { call, collected } = createCall(base, session);
     const refusal = importer(call);

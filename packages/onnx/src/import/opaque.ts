@@ -1,7 +1,12 @@
 /** Nodes that keep their ONNX form: what no importer understands. */
 import { makeNode, type Node, type ValueType } from '@decouple/ir';
+import { originKey } from '../metadata.ts';
 import { createNode, encodeNodeText, type NodeProto } from '../proto.ts';
 import { domainOf } from './header.ts';
+
+/** The layer of the first imported model that a node came from, if an export recorded it. */
+export const originOf = (proto: NodeProto, name: string): string =>
+  proto.metadataProps.find(({ key }) => key === originKey)?.value ?? name;
 
 /** What opaque nodes need of the import. */
 export interface OpaqueContext {
@@ -21,7 +26,7 @@ export function opaqueNode(
   { declared, symbols, fresh }: OpaqueContext,
 ): Node {
   const outputs = proto.output.map((output, index) => output || fresh(`${name}/unused${index}`));
-  const { opType, attribute, overload, docString } = proto;
+  const { opType, attribute, overload } = proto;
   const domain = domainOf(proto.domain);
   return makeNode(
     'opaque',
@@ -31,7 +36,14 @@ export function opaqueNode(
       domain,
       opType,
       opset,
-      payload: encodeNodeText(createNode({ opType, domain, overload, attribute, docString })),
+      payload: encodeNodeText(
+        createNode({
+          opType,
+          attribute,
+          ...(domain && { domain }),
+          ...(overload && { overload }),
+        }),
+      ),
       outputTypes: outputs.map((output) => {
         const type = declared.get(output);
         // A symbol of its own would clash with the sizes that inference finds on other paths.
@@ -39,6 +51,6 @@ export function opaqueNode(
         return type && bound ? { dtype: type.dtype, shape: [...type.shape] } : null;
       }),
     },
-    { outputs },
+    { outputs, origin: originOf(proto, name) },
   );
 }

@@ -1,0 +1,102 @@
+/**
+ * ONNX export: every node in its ONNX form, constants as raw initializers, symbolic dimensions as `dim_param`. The same
+ * graph gives the same bytes, and importing them gives the same graph.
+ */
+import { type Dim, type Graph, type Node, type ValueType } from '@decouple/ir';
+import { DecoupleError, OptionError, UnsupportedError } from '@decouple/tensor';
+import { modelFields } from '../metadata.ts';
+import { createValueInfo, type ValueInfoProto } from '../proto.ts';
+import { dataTypeOf } from '../tensors.ts';
+import { exporters, type Exporter } from './exporters.ts';
+import { encodeFile } from './file.ts';
+import { createWriter, nameSource, type Written } from './writer.ts';
+
+export interface ExportOptions {
+  /** Operator set, 7 to 25. Default: that of the opaque nodes; without any 13, or 14 where hard-swish needs it. */
+  readonly opset?: number;
+  /** Default `decouple`. */
+  readonly producer?: string;
+}
+
+const opsets = { oldest: 7, newest: 25 };
+
+/** Operator set that the opaque nodes were written for: they can't be translated to another. */
+function opaqueOpset(graph: Graph): number | undefined {
+  const found = graph.nodes.find((node) => node.op === 'opaque' && node.attrs.domain === '');
+  return found?.op === 'opaque' ? found.attrs.opset : undefined;
+}
+
+function opsetOf(graph: Graph, wanted: number | undefined): number {
+  if (wanted === undefined)
+    return opaqueOpset(graph) ?? (graph.nodes.some((node) => node.op === 'hard-swish') ? 14 : 13);
+  if (!Number.isInteger(wanted) || wanted < opsets.oldest || wanted > opsets.newest)
+    throw new OptionError(
+      `opset: whole number from ${opsets.oldest} to ${opsets.newest} expected, got ${wanted}`,
+    );
+  return wanted;
+}
+
+/** The IR version that came with an operator set: readers refuse files newer than they know. */
+const irVersionOf = (opset: number): bigint =>
+  opset < 9 ? 4n : opset < 13 ? 6n : opset < 15 ? 7n : opset < 19 ? 8n : opset < 21 ? 9n : 10n;
+
+function valueInfo(name: string, type: ValueType | undefined): ValueInfoProto {
+  if (!type) return createValueInfo({ name });
+  const dim = type.shape.map((size: Dim) => ({
+    value:
+      typeof size === 'number'
+        ? ({ case: 'dimValue', value: BigInt(size) } as const)
+        : ({ case: 'dimParam', value: size } as const),
+  }));
+  const value = { elemType: dataTypeOf[type.dtype], shape: { dim } };
+  return createValueInfo({ name, type: { value: { case: 'tensorType', value } } });
+}
+
+/** Types of what opaque nodes make: nobody can infer them from the file. */
+function opaqueValues(graph: Graph): ValueInfoProto[] {
+  const outputs = new Set(graph.outputs);
+  return graph.nodes
+    .filter((node) => node.op === 'opaque')
+    .flatMap((node) => node.outputs)
+    .filter((value) => graph.types.has(value) && !outputs.has(value))
+    .map((value) => valueInfo(value, graph.types.get(value)));
+}
+
+function writeNodes(graph: Graph, opset: number): Written {
+  const written: Written = { nodes: [], constants: new Map(graph.constants) };
+  const context = { graph, opset, fresh: nameSource(graph) };
+  for (const node of graph.nodes)
+    try {
+      const write = exporters[node.op] as Exporter<Node['op']>;
+      write(node, createWriter(context, node, written));
+    } catch (error) {
+      if (!(error instanceof DecoupleError)) throw error;
+      throw new UnsupportedError(`${node.op} '${node.name}': ${error.message}`, { cause: error });
+    }
+  return written;
+}
+
+/**
+ * Exports a graph as an ONNX file.
+ * @throws OptionError when the operator set is not supported; UnsupportedError naming the node that it has no form for.
+ */
+export function exportOnnx(graph: Graph, options: ExportOptions = {}): Uint8Array<ArrayBuffer> {
+  const opset = opsetOf(graph, options.opset);
+  const { nodes, constants } = writeNodes(graph, opset);
+  const { opsetImport, functions, metadataProps } = modelFields(graph.metadata);
+  return encodeFile({
+    head: { irVersion: irVersionOf(opset), producerName: options.producer ?? 'decouple' },
+    nodes: { name: graph.name, node: nodes },
+    constants,
+    values: {
+      input: graph.inputs.map(({ name, type }) => valueInfo(name, type)),
+      output: graph.outputs.map((name) => valueInfo(name, graph.types.get(name))),
+      valueInfo: opaqueValues(graph),
+    },
+    tail: {
+      opsetImport: [{ domain: '', version: BigInt(opset) }, ...opsetImport],
+      functions,
+      metadataProps,
+    },
+  });
+}

@@ -1,0 +1,285 @@
+/**
+ * How each op is written in ONNX. The table is exhaustive by type: a new op does not compile without its entry.
+ * Forms follow the operator set: lists that are inputs in newer sets are attributes in older ones. Fused ops unfold:
+ * conv2d + residual + activation is Conv, Add, Relu, and the last of them makes the node's value.
+ */
+import type { Activation, NodeOf, OpKind } from '@decouple/ir';
+import { allocate, tensor, UnsupportedError, zeros, type Tensor } from '@decouple/tensor';
+import { AttributeType, createAttribute, createTensor, decodeNode } from '../proto.ts';
+import { dataTypeOf, rawBytes } from '../tensors.ts';
+import { writeReshape } from './reshape.ts';
+import type { Writer } from './writer.ts';
+
+export type Exporter<K extends OpKind> = (node: NodeOf<K>, writer: Writer) => void;
+
+/** Bounds of clip beyond which there is none. */
+const largestFloat = 3.4028234663852886e38;
+const outputOf = (node: { readonly outputs: readonly string[] }): string =>
+  node.outputs[0] as string;
+
+/** A node of the same inputs and no attributes. */
+const plain =
+  (opType: string): Exporter<OpKind> =>
+  (node, writer) =>
+    writer.write(opType, node.inputs, outputOf(node));
+
+function needs(writer: Writer, opset: number, what: string): void {
+  if (writer.opset < opset)
+    throw new UnsupportedError(
+      `${what} needs operator set ${opset}, the model is written for ${writer.opset}`,
+    );
+}
+
+function writeClip(writer: Writer, x: string, output: string, min: number, max: number): void {
+  const [low, high] = [min > -largestFloat, max < largestFloat];
+  if (writer.opset < 11) {
+    const attrs = { ...(low && { min: { float: min } }), ...(high && { max: { float: max } }) };
+    return writer.write('Clip', [x], output, attrs);
+  }
+  const bounds = [low ? writer.scalar('min', min) : '', high ? writer.scalar('max', max) : ''];
+  writer.write('Clip', [x, ...bounds], output);
+}
+
+function writeActivation(writer: Writer, activation: Activation, x: string, output: string): void {
+  switch (activation?.kind) {
+    case undefined:
+      return writer.write('Identity', [x], output);
+    case 'relu':
+      return writer.write('Relu', [x], output);
+    case 'leaky-relu':
+      return writer.write('LeakyRelu', [x], output, { alpha: { float: activation.alpha } });
+    case 'clip':
+      return writeClip(writer, x, output, activation.min, activation.max);
+  }
+}
+
+/** Writes `act(main + residual)`, where `main` writes itself to a given output; the last node has the node's name. */
+function writeFused(
+  writer: Writer,
+  fused: { readonly residual: string | undefined; readonly activation: Activation },
+  main: (output: string | undefined) => string,
+): void {
+  const output = outputOf(writer.node);
+  const { residual, activation } = fused;
+  if (!residual && !activation) return void main(output);
+  let value = main(undefined);
+  if (residual && !activation) return writer.write('Add', [value, residual], output);
+  if (residual) value = writer.step('sum', 'Add', [value, residual]);
+  writeActivation(writer, activation, value, output);
+}
+
+const conv2d: Exporter<'conv2d'> = (node, writer) => {
+  const { stride, pads, dilation, groups, activation } = node.attrs;
+  const [x, weight, bias = '', residual] = node.inputs as [string, string, string?, string?];
+  const kernel = writer.graph.types.get(weight)?.shape.slice(2) as number[] | undefined;
+  const attrs = {
+    dilations: dilation,
+    group: groups,
+    kernel_shape: kernel,
+    pads,
+    strides: stride,
+  };
+  writeFused(writer, { residual, activation }, (output) => {
+    if (output === undefined) return writer.step('conv', 'Conv', [x, weight, bias], attrs);
+    writer.write('Conv', [x, weight, bias], output, attrs);
+    return output;
+  });
+};
+
+const linear: Exporter<'linear'> = (node, writer) => {
+  const [x, weight, given = '', residual] = node.inputs as [string, string, string?, string?];
+  let bias = given;
+  if (!bias && writer.opset < 11) {
+    const outputs = writer.graph.types.get(weight)?.shape[0] as number;
+    bias = writer.constant('bias', zeros('float32', [outputs]));
+  }
+  const attrs = { transB: 1 };
+  writeFused(writer, { residual, activation: node.attrs.activation }, (output) => {
+    if (output === undefined) return writer.step('linear', 'Gemm', [x, weight, bias], attrs);
+    writer.write('Gemm', [x, weight, bias], output, attrs);
+    return output;
+  });
+};
+
+const add: Exporter<'add'> = (node, writer) => {
+  const { activation } = node.attrs;
+  if (!activation) return writer.write('Add', node.inputs, outputOf(node));
+  writeActivation(writer, activation, writer.step('sum', 'Add', node.inputs), outputOf(node));
+};
+
+const hardSwish: Exporter<'hard-swish'> = (node, writer) => {
+  if (writer.opset >= 14) return writer.write('HardSwish', node.inputs, outputOf(node));
+  const attrs = { alpha: { float: 1 / 6 }, beta: { float: 0.5 } };
+  const gate = writer.step('gate', 'HardSigmoid', node.inputs, attrs);
+  writer.write('Mul', [...node.inputs, gate], outputOf(node));
+};
+
+const softmax: Exporter<'softmax'> = (node, writer) => {
+  const { axis } = node.attrs;
+  const rank = writer.graph.types.get(node.inputs[0] as string)?.shape.length;
+  if (axis !== -1 && axis + 1 !== rank) needs(writer, 13, `softmax along axis ${axis}`);
+  // Negative axes came with operator set 11.
+  const written = axis < 0 && writer.opset < 11 && rank !== undefined ? axis + rank : axis;
+  writer.write('Softmax', node.inputs, outputOf(node), { axis: written });
+};
+
+const maxPool: Exporter<'max-pool'> = (node, writer) => {
+  const { kernel, stride, pads, dilation, ceil } = node.attrs;
+  const dilated = dilation.some((step) => step !== 1);
+  if (dilated || ceil) needs(writer, 10, 'max-pool with dilation or ceil');
+  writer.write('MaxPool', node.inputs, outputOf(node), {
+    kernel_shape: kernel,
+    pads,
+    strides: stride,
+    dilations: dilated ? dilation : undefined,
+    ceil_mode: ceil ? 1 : undefined,
+  });
+};
+
+const averagePool: Exporter<'average-pool'> = (node, writer) => {
+  const { kernel, stride, pads, ceil, countIncludePad } = node.attrs;
+  if (ceil) needs(writer, 10, 'average-pool with ceil');
+  writer.write('AveragePool', node.inputs, outputOf(node), {
+    kernel_shape: kernel,
+    pads,
+    strides: stride,
+    ceil_mode: ceil ? 1 : undefined,
+    count_include_pad: countIncludePad ? 1 : undefined,
+  });
+};
+
+/** An op whose list became an input in operator set `since`. */
+function withList(
+  writer: Writer,
+  opType: string,
+  list: { readonly name: string; readonly values: readonly number[]; readonly since: number },
+  attrs: Record<string, number> = {},
+): void {
+  const { inputs, outputs } = writer.node;
+  if (writer.opset < list.since)
+    return writer.write(opType, inputs, outputs[0] as string, {
+      [list.name]: list.values,
+      ...attrs,
+    });
+  const input = writer.integers(list.name, list.values);
+  writer.write(opType, [...inputs, input], outputs[0] as string, attrs);
+}
+
+const slice: Exporter<'slice'> = (node, writer) => {
+  const { axes, starts, ends, steps } = node.attrs;
+  if (writer.opset < 10) {
+    if (steps.some((step) => step !== 1)) needs(writer, 10, 'slice with steps');
+    return writer.write('Slice', node.inputs, outputOf(node), { axes, starts, ends });
+  }
+  const lists = Object.entries({ starts, ends, axes, steps }).map(([role, values]) =>
+    writer.integers(role, values),
+  );
+  writer.write('Slice', [...node.inputs, ...lists], outputOf(node));
+};
+
+const pad: Exporter<'pad'> = (node, writer) => {
+  const { pads, value } = node.attrs;
+  if (writer.opset < 11)
+    return writer.write('Pad', node.inputs, outputOf(node), { pads, value: { float: value } });
+  const dtype = writer.graph.types.get(node.inputs[0] as string)?.dtype ?? 'float32';
+  const inputs = [...node.inputs, writer.integers('pads', pads)];
+  if (value !== 0) inputs.push(writer.constant('value', filled(dtype, value)));
+  writer.write('Pad', inputs, outputOf(node));
+};
+
+/** A scalar of any element type. */
+function filled(dtype: Tensor['dtype'], value: number, shape: readonly number[] = []): Tensor {
+  const data = allocate(dtype, 1) as { [index: number]: number | bigint };
+  data[0] = dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value;
+  return tensor(dtype, shape, data as unknown as Tensor['data']);
+}
+
+const constantOfShape: Exporter<'constant-of-shape'> = (node, writer) => {
+  const { value, dtype } = node.attrs;
+  needs(writer, 9, 'constant-of-shape');
+  const t = createTensor({
+    dims: [1n],
+    dataType: dataTypeOf[dtype],
+    rawData: rawBytes(filled(dtype, value, [1])),
+  });
+  const attribute = createAttribute({ name: 'value', type: AttributeType.TENSOR, t });
+  writer.write('ConstantOfShape', node.inputs, outputOf(node), { value: attribute });
+};
+
+const opaque: Exporter<'opaque'> = (node, writer) => {
+  const { domain, opset, opType } = node.attrs;
+  if (domain === '' && opset !== writer.opset)
+    throw new UnsupportedError(
+      `${opType} was written for operator set ${opset} and is not understood; export with opset ${opset}`,
+    );
+  const proto = decodeNode(node.attrs.payload);
+  proto.name = node.name;
+  proto.input = [...node.inputs];
+  proto.output = [...node.outputs];
+  writer.raw(proto);
+};
+
+export const exporters: { readonly [K in OpKind]: Exporter<K> } = {
+  conv2d,
+  linear,
+  matmul: plain('MatMul'),
+  'batch-normalization': (node, writer) =>
+    writer.write('BatchNormalization', node.inputs, outputOf(node), {
+      epsilon: { float: node.attrs.epsilon },
+    }),
+  relu: plain('Relu'),
+  'leaky-relu': (node, writer) =>
+    writeActivation(
+      writer,
+      { kind: 'leaky-relu', alpha: node.attrs.alpha },
+      node.inputs[0] as string,
+      outputOf(node),
+    ),
+  clip: (node, writer) =>
+    writeClip(writer, node.inputs[0] as string, outputOf(node), node.attrs.min, node.attrs.max),
+  sigmoid: plain('Sigmoid'),
+  tanh: plain('Tanh'),
+  'hard-sigmoid': (node, writer) =>
+    writer.write('HardSigmoid', node.inputs, outputOf(node), {
+      alpha: { float: node.attrs.alpha },
+      beta: { float: node.attrs.beta },
+    }),
+  'hard-swish': hardSwish,
+  softmax,
+  add,
+  sub: plain('Sub'),
+  mul: plain('Mul'),
+  div: plain('Div'),
+  'max-pool': maxPool,
+  'average-pool': averagePool,
+  'global-average-pool': plain('GlobalAveragePool'),
+  'reduce-mean': (node, writer) =>
+    withList(
+      writer,
+      'ReduceMean',
+      { name: 'axes', values: node.attrs.axes, since: 18 },
+      { keepdims: node.attrs.keepDims ? 1 : 0 },
+    ),
+  concat: (node, writer) =>
+    writer.write('Concat', node.inputs, outputOf(node), { axis: node.attrs.axis }),
+  slice,
+  pad,
+  reshape: writeReshape,
+  flatten: (node, writer) =>
+    writer.write('Flatten', node.inputs, outputOf(node), { axis: node.attrs.axis }),
+  squeeze: (node, writer) =>
+    withList(writer, 'Squeeze', { name: 'axes', values: node.attrs.axes, since: 13 }),
+  unsqueeze: (node, writer) =>
+    withList(writer, 'Unsqueeze', { name: 'axes', values: node.attrs.axes, since: 13 }),
+  transpose: (node, writer) =>
+    writer.write('Transpose', node.inputs, outputOf(node), { perm: node.attrs.permutation }),
+  gather: (node, writer) =>
+    writer.write('Gather', node.inputs, outputOf(node), { axis: node.attrs.axis }),
+  shape: plain('Shape'),
+  cast: (node, writer) =>
+    writer.write('Cast', node.inputs, outputOf(node), { to: dataTypeOf[node.attrs.to] }),
+  identity: plain('Identity'),
+  dropout: plain('Dropout'),
+  'constant-of-shape': constantOfShape,
+  opaque,
+};

@@ -1,0 +1,113 @@
+/**
+ * What an exporter of one op writes to: ONNX nodes and the small initializers they need. Nodes on the way between a
+ * node's inputs and its result get names made from the node's, so the same graph gives the same bytes.
+ */
+import type { Graph, GraphInput, Node } from '@decouple/ir';
+import { float32, int64, type Tensor } from '@decouple/tensor';
+import {
+  AttributeType,
+  createAttribute,
+  createNode,
+  type AttributeProto,
+  type NodeProto,
+} from '../proto.ts';
+import { originKey } from '../metadata.ts';
+
+/** Values of attributes; a list of numbers is a list of integers. `undefined` leaves the attribute out. */
+export type AttributeValues = Readonly<
+  Record<
+    string,
+    { readonly float: number } | number | readonly number[] | AttributeProto | undefined
+  >
+>;
+
+export interface Written {
+  readonly nodes: NodeProto[];
+  readonly constants: Map<string, Tensor>;
+}
+
+export interface Writer {
+  readonly opset: number;
+  readonly graph: Graph;
+  readonly node: Node;
+  /** Writes the ONNX node that makes `output`. `role` is given when it is not the node's last. */
+  write(
+    opType: string,
+    inputs: readonly string[],
+    output: string,
+    attrs?: AttributeValues,
+    role?: string,
+  ): void;
+  /** Writes a node on the way, named `<name>/<role>`, and returns its output. */
+  step(role: string, opType: string, inputs: readonly string[], attrs?: AttributeValues): string;
+  /** Adds a node that is ready made, with its names. */
+  raw(node: NodeProto): void;
+  /** A small constant named `<name>/<role>`. */
+  constant(role: string, value: Tensor): string;
+  integers(role: string, values: readonly number[]): string;
+  scalar(role: string, value: number): string;
+}
+
+function attributeOf(name: string, value: AttributeValues[string]): AttributeProto[] {
+  if (value === undefined) return [];
+  if (typeof value === 'number')
+    return [createAttribute({ name, type: AttributeType.INT, i: BigInt(value) })];
+  if ('float' in value)
+    return [createAttribute({ name, type: AttributeType.FLOAT, f: value.float })];
+  if ('$typeName' in value) return [value];
+  return [createAttribute({ name, type: AttributeType.INTS, ints: value.map(BigInt) })];
+}
+
+/** Gives out names that neither the graph nor an earlier call has. */
+export function nameSource(graph: Graph): (wanted: string) => string {
+  const taken = new Set([
+    ...graph.constants.keys(),
+    ...graph.inputs.map(({ name }: GraphInput) => name),
+    ...graph.nodes.flatMap((node) => [node.name, ...node.outputs]),
+  ]);
+  return (wanted) => {
+    let name = wanted;
+    for (let count = 2; taken.has(name); count++) name = `${wanted}.${count}`;
+    taken.add(name);
+    return name;
+  };
+}
+
+export function createWriter(
+  context: { readonly graph: Graph; readonly opset: number; fresh(wanted: string): string },
+  node: Node,
+  written: Written,
+): Writer {
+  const { graph, opset, fresh } = context;
+  const named = (role: string): string => fresh(`${node.name}/${role}`);
+  const write: Writer['write'] = (opType, inputs, output, attrs = {}, role = '') => {
+    const attribute = Object.entries(attrs).flatMap(([name, value]) => attributeOf(name, value));
+    const name = role ? `${node.name}/${role}` : node.name;
+    const metadataProps = name === node.origin ? [] : [{ key: originKey, value: node.origin }];
+    const input = [...inputs];
+    while (input.at(-1) === '') input.pop();
+    written.nodes.push(
+      createNode({ opType, name, input, output: [output], attribute, metadataProps }),
+    );
+  };
+  const constant = (role: string, value: Tensor): string => {
+    const name = named(role);
+    written.constants.set(name, value);
+    return name;
+  };
+  return {
+    opset,
+    graph,
+    node,
+    write,
+    step(role, opType, inputs, attrs) {
+      const output = named(role);
+      write(opType, inputs, output, attrs, role);
+      return output;
+    },
+    raw: (proto) => void written.nodes.push(proto),
+    constant,
+    integers: (role, values) => constant(role, int64(values)),
+    scalar: (role, value) => constant(role, float32([], [value])),
+  };
+}
