@@ -1,10 +1,10 @@
 /**
  * Eigenvalues and eigenvectors of symmetric matrices, A = Σᵢ λᵢ·zᵢ·zᵢᵀ.
  *
- * `symmetricEigen` finds all: tridiagonal form, implicit QL, rotations applied in blocks, and the
- * reflections last. `topEigen` finds the largest: the same reduction, all eigenvalues, but vectors
- * only for those wanted, by inverse iteration; cost n³·2/3 + 2·d·n² multiplications, mostly in large
- * products. Unlike subspace iteration it does not depend on how fast the spectrum decays.
+ * `symmetricEigen` finds all: tridiagonal form, then implicit QL with its rotations applied in
+ * blocks. `topEigen` finds the largest: the same reduction, all eigenvalues, but vectors only for
+ * those wanted, by inverse iteration; about 2n³/3 + d·n² multiplications for d of them, mostly in
+ * large products. Unlike subspace iteration it does not hang on how fast the spectrum decays.
  */
 import { requireLength } from './check.ts';
 import { orderPairs, orientRows, type Eigen } from './eigenpairs.ts';
@@ -28,11 +28,12 @@ export function symmetricEigen(a: Float64Array, n: number): Eigen {
   const reduced = tridiagonalize(scaled, n);
   const z = new Float64Array(n * n);
   for (let i = 0; i < n; i++) z[i * n + i] = 1;
+  // Reflections before rotations: on rows of I the rotations would drown in subnormal numbers.
+  applyReflections(reduced, z, n);
   const rotator = rowRotator(z, n);
   const values = reduced.diagonal;
   implicitQl(values, reduced.offDiagonal, rotator.rotate);
   rotator.flush();
-  applyReflections(reduced, z, n);
   return orderPairs(times(values, scale), z, n);
 }
 

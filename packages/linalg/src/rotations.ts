@@ -6,7 +6,7 @@
 import { kernelsWithMemory, rotationBytes, stripColumns } from './kernel.ts';
 import type { RotationSink } from './ql.ts';
 
-const capacity = 16384;
+const largestList = 65536;
 const wordsPerRotation = rotationBytes / 8;
 
 export interface RowRotator {
@@ -17,6 +17,7 @@ export interface RowRotator {
 
 /** Collects rotations for the n rows of Z `[n, n]`. */
 export function rowRotator(z: Float64Array, n: number): RowRotator {
+  const capacity = Math.min(largestList, Math.ceil((n * n) / 2)); // QL needs 0.8·n² in all
   const list = new Float64Array(capacity * wordsPerRotation);
   const rows = new Int32Array(list.buffer);
   let count = 0;

@@ -107,19 +107,69 @@ function projectOnto(t: Tridiagonal, vw: Float64Array, k: number, b: number, cou
   addScaled(w, v, -0.5 * scale * dot(w, v, k), k);
 }
 
-/** p = A·v from the lower triangle of the leading block of A; p must be zero before. */
+/**
+ * p = A·v from the lower triangle of the leading block of A; p must be zero before. Four rows at a
+ * time, since the loop is bound by loads and stores.
+ */
 function multiplySymmetric(a: Float64Array, n: number, v: Float64Array, p: Float64Array): void {
-  for (let i = 0; i < v.length; i++) {
-    const row = i * n;
-    const vi = v[i]!;
-    let sum = a[row + i]! * vi;
-    for (let j = 0; j < i; j++) {
-      const x = a[row + j]!;
-      sum += x * v[j]!;
-      p[j]! += x * vi;
-    }
-    p[i]! += sum;
+  const size = v.length;
+  const whole = size - (size % 4);
+  for (let i = 0; i < whole; i += 4) {
+    multiplyFourRows(a, n, v, p, i);
+    for (let row = i; row < i + 4; row++) multiplyRow(a, n, v, p, row, i);
   }
+  for (let row = whole; row < size; row++) multiplyRow(a, n, v, p, row, 0);
+}
+
+/** Rows i to i + 3 and their mirror images, up to column i. */
+function multiplyFourRows(
+  a: Float64Array,
+  n: number,
+  v: Float64Array,
+  p: Float64Array,
+  i: number,
+): void {
+  const [row0, row1, row2, row3] = [i * n, (i + 1) * n, (i + 2) * n, (i + 3) * n];
+  const [v0, v1, v2, v3] = [v[i]!, v[i + 1]!, v[i + 2]!, v[i + 3]!];
+  let sum0 = 0;
+  let sum1 = 0;
+  let sum2 = 0;
+  let sum3 = 0;
+  for (let j = 0; j < i; j++) {
+    const x0 = a[row0 + j]!;
+    const x1 = a[row1 + j]!;
+    const x2 = a[row2 + j]!;
+    const x3 = a[row3 + j]!;
+    const vj = v[j]!;
+    sum0 += x0 * vj;
+    sum1 += x1 * vj;
+    sum2 += x2 * vj;
+    sum3 += x3 * vj;
+    p[j]! += x0 * v0 + x1 * v1 + (x2 * v2 + x3 * v3);
+  }
+  p[i]! += sum0;
+  p[i + 1]! += sum1;
+  p[i + 2]! += sum2;
+  p[i + 3]! += sum3;
+}
+
+/** Row `row` and its mirror image from column `first` to the diagonal. */
+function multiplyRow(
+  a: Float64Array,
+  n: number,
+  v: Float64Array,
+  p: Float64Array,
+  row: number,
+  first: number,
+): void {
+  const vRow = v[row]!;
+  let sum = a[row * n + row]! * vRow;
+  for (let j = first; j < row; j++) {
+    const x = a[row * n + j]!;
+    sum += x * v[j]!;
+    p[j]! += x * vRow;
+  }
+  p[row]! += sum;
 }
 
 /**
