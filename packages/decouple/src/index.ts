@@ -1,1 +1,63 @@
-export {};
+export { cpu, reference } from './backends.ts';
+export * from './benchmark.ts';
+export { batchingFor, compile, sizesFor, withLegalization, type Batching } from './compile.ts';
+export * from './evaluate.ts';
+export * from './inspect.ts';
+export * from './optimize.ts';
+export * from './passes.ts';
+export * from './report.ts';
+export * from './table.ts';
+
+export type {
+  Backend,
+  CompileOptions,
+  Executable,
+  ExecutableInfo,
+  NodeTime,
+  Tensors,
+} from '@decouple/backend';
+export {
+  createCalibration,
+  sampleDataset,
+  tensorDataset,
+  type Calibration,
+  type Dataset,
+  type Preprocess,
+} from '@decouple/calibration';
+export {
+  bindShapes,
+  bindSymbols,
+  graphBuilder,
+  interpret,
+  macsCostModel,
+  parseGraph,
+  printGraph,
+  symbolsOf,
+  totalCost,
+  verify,
+  type Cost,
+  type CostModel,
+  type Graph,
+  type Node,
+} from '@decouple/ir';
+export {
+  exportOnnx,
+  importOnnx,
+  type ExportOptions,
+  type Imported,
+  type ImportOptions,
+  type ImportWarning,
+} from '@decouple/onnx';
+export {
+  definePass,
+  formatPipeline,
+  pipeline,
+  step,
+  type Pass,
+  type PassContext,
+  type PassDescription,
+  type PassReport,
+  type Pipeline,
+  type PipelineEvent,
+} from '@decouple/pass-manager';
+export * from '@decouple/tensor';

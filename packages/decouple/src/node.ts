@@ -1,1 +1,10 @@
-export {};
+export * from './node/backends.ts';
+export * from './node/files.ts';
+export * from './node/models.ts';
+export * from './node/onnxruntime.ts';
+export {
+  openDataset,
+  readNpy,
+  readPreprocess,
+  type FolderOptions,
+} from '@decouple/calibration/node';

@@ -1,0 +1,30 @@
+/** Backends by name, as command lines give them. */
+import type { Backend } from '@decouple/backend';
+import type { Graph } from '@decouple/ir';
+import { suggestion } from '@decouple/pass-manager';
+import { OptionError } from '@decouple/tensor';
+import { cpu, reference } from '../backends.ts';
+import { onnxRuntime, peers } from './onnxruntime.ts';
+
+/** What a backend is made from when it is given by name. */
+export interface NamedBackendOptions {
+  /** The file a graph came from, for runtimes that take files. */
+  readonly encode?: (graph: Graph) => Uint8Array;
+}
+
+const makers: Readonly<Record<string, (options: NamedBackendOptions) => Backend>> = {
+  cpu: () => cpu(),
+  reference: () => reference(),
+  ...Object.fromEntries(
+    peers.map((peer) => [peer, (options: NamedBackendOptions) => onnxRuntime(peer, options)]),
+  ),
+};
+
+export const backendNames: readonly string[] = Object.keys(makers);
+
+/** @throws OptionError with the nearest name. */
+export function backendByName(name: string, options: NamedBackendOptions = {}): Backend {
+  const make = Object.hasOwn(makers, name) ? makers[name] : undefined;
+  if (!make) throw new OptionError(`'${name}' is not a backend${suggestion(name, backendNames)}`);
+  return make(options);
+}

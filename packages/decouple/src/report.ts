@@ -1,0 +1,182 @@
+/** What an optimisation did, in terms of the layers of the imported model: as data, and as a table of text. */
+import { costOf, type Cost, type Graph } from '@decouple/ir';
+import type { PassReport } from '@decouple/pass-manager';
+import {
+  formatCount,
+  formatRatio,
+  formatTable,
+  significant,
+  tableWidth,
+  type Column,
+} from './table.ts';
+
+/** Costs of one layer of the imported model before and after, and what passes said about it. */
+export interface LayerReport {
+  readonly layer: string;
+  readonly macsBefore: number;
+  readonly macsAfter: number;
+  readonly paramsBefore: number;
+  readonly paramsAfter: number;
+  /** Columns from the passes, e.g. terms and relative error; of two passes the later one counts. */
+  readonly details: Readonly<Record<string, string | number>>;
+}
+
+export interface OptimizeReport {
+  /** The pipeline as text. */
+  readonly pipeline: string;
+  readonly passes: readonly PassReport[];
+  /** Costs of the whole network per sample. */
+  readonly before: Cost;
+  readonly after: Cost;
+  /** Layers with MACs, in the order of the network. */
+  readonly layers: readonly LayerReport[];
+  /** Everything as text, at most `width` (100) columns wide. */
+  table(width?: number): string;
+}
+
+type LayerCosts = ReadonlyMap<string, { readonly macs: number; readonly params: number }>;
+
+function costsByLayer(graph: Graph): LayerCosts {
+  const costs = new Map<string, { macs: number; params: number }>();
+  for (const node of graph.nodes) {
+    const { macs, params } = costOf(graph, node);
+    const sum = costs.get(node.origin) ?? { macs: 0, params: 0 };
+    costs.set(node.origin, { macs: sum.macs + macs, params: sum.params + params });
+  }
+  return costs;
+}
+
+/** One row per layer that has MACs before or after. */
+export function compareLayers(
+  before: Graph,
+  after: Graph,
+  passes: readonly PassReport[],
+): LayerReport[] {
+  const [old, now] = [costsByLayer(before), costsByLayer(after)];
+  const details = new Map<string, Record<string, string | number>>();
+  for (const { layer, ...columns } of passes.flatMap((pass) => pass.details))
+    details.set(layer, { ...details.get(layer), ...columns });
+  return [...new Set([...old.keys(), ...now.keys()])]
+    .map((layer) => ({
+      layer,
+      macsBefore: old.get(layer)?.macs ?? 0,
+      macsAfter: now.get(layer)?.macs ?? 0,
+      paramsBefore: old.get(layer)?.params ?? 0,
+      paramsAfter: now.get(layer)?.params ?? 0,
+      details: details.get(layer) ?? {},
+    }))
+    .filter(({ macsBefore, macsAfter }) => macsBefore > 0 || macsAfter > 0);
+}
+
+const formatCell = (value: string | number | undefined): string =>
+  typeof value === 'number' ? significant(value) : (value ?? '');
+
+function layerTable(layers: readonly LayerReport[], width: number): string {
+  const columnsOf = new Set(layers.flatMap(({ details }) => Object.keys(details)));
+  // Costs have columns of their own.
+  const extra = [...columnsOf].filter((name) => !/^(macs|params)/i.test(name));
+  const isNumber = (name: string): boolean =>
+    layers.every(({ details }) => typeof (details[name] ?? 0) === 'number');
+  const columns: Column[] = [
+    { header: 'layer' },
+    { header: 'MACs before', align: 'right' },
+    { header: 'after', align: 'right' },
+    { header: 'fewer', align: 'right' },
+    ...extra.map((header) => ({
+      header,
+      align: isNumber(header) ? ('right' as const) : ('left' as const),
+    })),
+  ];
+  const rows = layers.map((row) => [
+    row.layer,
+    formatCount(row.macsBefore),
+    formatCount(row.macsAfter),
+    row.macsBefore === row.macsAfter ? '' : formatRatio(row.macsBefore, row.macsAfter),
+    ...extra.map((name) => formatCell(row.details[name])),
+  ]);
+  return formatTable(columns, rows, width);
+}
+
+function passTable(passes: readonly PassReport[], width: number): string {
+  const statistics = (pass: PassReport): string =>
+    Object.entries(pass.statistics)
+      .filter(([, value]) => value !== 0)
+      .map(([name, value]) => `${name} ${significant(value)}`)
+      .join(', ');
+  return formatTable(
+    [
+      { header: 'pass' },
+      { header: 'ms', align: 'right' },
+      { header: 'rewrites', align: 'right' },
+      { header: 'MACs after', align: 'right' },
+      { header: 'counted' },
+    ],
+    passes.map((pass) => [
+      pass.name,
+      pass.ms.toFixed(0),
+      String(pass.rewrites),
+      formatCount(pass.after.macs),
+      statistics(pass),
+    ]),
+    width,
+  );
+}
+
+/** Reasons why nodes were left alone, with the first few names. */
+export function skipLines(passes: readonly PassReport[], width = tableWidth): string[] {
+  return passes.flatMap((pass) =>
+    pass.skipped.map(({ reason, count, nodes }) => {
+      const line = `${pass.name} left ${count} alone: ${reason} (${nodes.slice(0, 3).join(', ')}${count > 3 ? ', …' : ''})`;
+      return line.length > width ? `${line.slice(0, width - 1)}…` : line;
+    }),
+  );
+}
+
+function costTable(before: Cost, after: Cost): string {
+  const row = (name: string, old: number, now: number): string[] => [
+    name,
+    formatCount(old),
+    formatCount(now),
+    formatRatio(old, now),
+  ];
+  return formatTable(
+    [
+      { header: 'network' },
+      { header: 'before', align: 'right' },
+      { header: 'after', align: 'right' },
+      { header: 'fewer', align: 'right' },
+    ],
+    [
+      row('MACs', before.macs, after.macs),
+      row('parameters', before.params, after.params),
+      row('bytes moved', before.bytes, after.bytes),
+    ],
+  );
+}
+
+/** The report of a run of passes that turned `before` into `after`. */
+export function createReport(
+  pipeline: string,
+  passes: readonly PassReport[],
+  graphs: { readonly before: Graph; readonly after: Graph },
+  costs: { readonly before: Cost; readonly after: Cost },
+): OptimizeReport {
+  const layers = compareLayers(graphs.before, graphs.after, passes);
+  return {
+    pipeline,
+    passes,
+    ...costs,
+    layers,
+    table: (width = tableWidth) =>
+      [
+        layerTable(layers, width),
+        passTable(passes, width),
+        skipLines(passes, width)
+          .map((line) => `${line}\n`)
+          .join(''),
+        costTable(costs.before, costs.after),
+      ]
+        .filter((part) => part !== '')
+        .join('\n'),
+  };
+}
