@@ -1,0 +1,120 @@
+/** Collects what kernels ask for while a network is planned: functions, packed weights, tables, scratch memory. */
+import { ModuleBuilder } from '@decouple/wasm';
+import { isFloat32, type Tensor } from '@decouple/tensor';
+import type { Emitter, KernelContext, Pointer } from './kernel.ts';
+import { denseStrides, type Address, type View } from './layout.ts';
+import { writeStrided } from './transfer.ts';
+
+/** Bytes after the last buffer that vector loads may touch. */
+export const slackBytes = 1024;
+const alignment = 64;
+
+/** Fills its place once the memory exists. */
+interface WeightBlock {
+  readonly offset: number;
+  readonly floats: number;
+  readonly fill: (target: Float32Array) => void;
+}
+
+/** Scratch memory used at one step. */
+export interface ScratchRequest {
+  readonly floats: number;
+  readonly step: number;
+}
+
+export class PlanContext implements KernelContext {
+  readonly fma: boolean;
+  readonly scratchRequests: ScratchRequest[] = [];
+  weightBytes = 0;
+  /** The step that is being planned: scratch memory is needed there. */
+  step = 0;
+
+  private readonly known: ReadonlyMap<string, Tensor>;
+  private readonly views: ReadonlyMap<string, View>;
+  private readonly firstScratch: number;
+  private readonly module: ModuleBuilder;
+  private readonly functions = new Map<string, string>();
+  private readonly blocks: WeightBlock[] = [];
+  private readonly constantViews = new Map<string, View>();
+
+  constructor(options: {
+    readonly fma: boolean;
+    readonly known: ReadonlyMap<string, Tensor>;
+    readonly views: ReadonlyMap<string, View>;
+    /** Number of the first arena buffer that is scratch memory. */
+    readonly firstScratch: number;
+  }) {
+    this.fma = options.fma;
+    this.known = options.known;
+    this.views = options.views;
+    this.firstScratch = options.firstScratch;
+    this.module = new ModuleBuilder({ memory: { pages: 1, import: ['env', 'memory'] } });
+  }
+
+  constant(value: string): Tensor | undefined {
+    return this.known.get(value);
+  }
+
+  view(value: string): View | undefined {
+    const view = this.views.get(value) ?? this.constantViews.get(value);
+    const constant = this.known.get(value);
+    if (view || !constant || !isFloat32(constant)) return view;
+    const { shape, data } = constant;
+    const strides = denseStrides(shape);
+    const address = this.weights(data.length, (target) =>
+      writeStrided(target, strides, shape, data),
+    );
+    const made: View = { shape, strides, address };
+    this.constantViews.set(value, made);
+    return made;
+  }
+
+  function(
+    kind: string,
+    parameters: unknown,
+    arity: number,
+    emit: (f: Emitter, args: Pointer[]) => void,
+  ): string {
+    const key = `${kind}${JSON.stringify(parameters)}/${arity}`;
+    const known = this.functions.get(key);
+    if (known) return known;
+    const name = `${kind}_${this.functions.size}`;
+    const params = Array.from({ length: arity }, () => 'i32' as const);
+    const builder = this.module.function(name, { params, export: true });
+    emit(builder, builder.args);
+    this.functions.set(key, name);
+    return name;
+  }
+
+  weights(floats: number, fill: (target: Float32Array) => void): Address {
+    const offset = this.weightBytes;
+    this.blocks.push({ offset, floats, fill });
+    this.weightBytes = Math.ceil((offset + 4 * floats) / alignment) * alignment;
+    return { space: 'weights', buffer: 0, offset };
+  }
+
+  table(values: readonly number[]): Address {
+    return this.weights(values.length, (target) =>
+      new Int32Array(target.buffer, target.byteOffset, values.length).set(values),
+    );
+  }
+
+  scratch(floats: number): Address {
+    this.scratchRequests.push({ floats, step: this.step });
+    return {
+      space: 'arena',
+      buffer: this.firstScratch + this.scratchRequests.length - 1,
+      offset: 0,
+    };
+  }
+
+  /** Packs all weights into memory that starts at `base`. */
+  fillWeights(memory: ArrayBuffer, base: number): void {
+    for (const { offset, floats, fill } of this.blocks)
+      fill(new Float32Array(memory, base + offset, floats));
+  }
+
+  encode(): Uint8Array {
+    return this.module.encode();
+  }
+}

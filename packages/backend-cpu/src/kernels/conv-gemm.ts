@@ -1,0 +1,329 @@
+/**
+ * Convolution as an implicit matrix product. A tile of pixels × 16 output channels stays in registers while the
+ * loop runs over kernel rows and, within a row, over the kw · C contiguous input floats (NHWC):
+ *
+ *   acc[p][j] += x[p, k] · w[k, j]       per k: 4 vector loads of w, one splat of x per pixel, 4 FMAs per pixel
+ *
+ * Weights are packed per 16 output channels as [panel][kh][kw][c][16]; the last panel is as wide as it must be.
+ * Bias starts the accumulators; residual and activation are applied before the one store.
+ *
+ * Tile 2 × 16 needs 8 accumulators + 4 weights + 1 splat of the 16 registers that x64 has. Compilers up to V8 12
+ * hoist all loads of an unrolled body and spill, so the FMA loop is not unrolled; the mul+add loop is, with branches
+ * never taken between its parts, which pin the order.
+ */
+import { activate, advance, multiplyAdd, setScaled, storeLanes } from '../emit/simd.ts';
+import type { Emitter, Pointer, Vector } from '../kernel.ts';
+import type { ConvShape } from './conv-shape.ts';
+
+/** Pixels of a tile by vectors of output channels: what fits 16 registers. */
+const pixelsOf = (vectors: number): number => [0, 8, 4, 3, 2][vectors] as number;
+
+interface Panel {
+  /** Vectors of four output channels. */
+  readonly vectors: number;
+  /** Channels of the last vector. */
+  readonly lastLanes: number;
+  readonly count: number;
+}
+
+/** Full panels of 16 channels, then one for the rest. */
+export function panelsOf(outChannels: number): Panel[] {
+  const rest = outChannels % 16;
+  const vectors = Math.ceil(rest / 4);
+  return [
+    { vectors: 4, lastLanes: 4, count: Math.floor(outChannels / 16) },
+    { vectors, lastLanes: rest - 4 * (vectors - 1), count: rest ? 1 : 0 },
+  ].filter((panel) => panel.count > 0);
+}
+
+/** Output channels with those that fill up the last vector. */
+export const paddedChannels = (outChannels: number): number => Math.ceil(outChannels / 4) * 4;
+
+/** Floats of the packed weights of one group. */
+export const groupWeights = ({ kernel, channels, outChannels }: ConvShape): number =>
+  kernel[0] * kernel[1] * channels * paddedChannels(outChannels);
+
+/** [O,I,kh,kw] → per group [panel][kh][kw][I][16 or the rest], zeros beyond the last channel. */
+export function packWeights(target: Float32Array, source: Float32Array, shape: ConvShape): void {
+  const { groups, channels, outChannels, kernel } = shape;
+  const taps = kernel[0] * kernel[1];
+  for (let group = 0; group < groups; group++)
+    for (let first = 0; first < outChannels; first += 16) {
+      const width = Math.min(16, paddedChannels(outChannels) - first);
+      const base = group * groupWeights(shape) + first * taps * channels;
+      for (let lane = 0; lane < Math.min(16, outChannels - first); lane++) {
+        let from = (group * outChannels + first + lane) * channels * taps;
+        for (let channel = 0; channel < channels; channel++)
+          for (let tap = 0; tap < taps; tap++)
+            target[base + (tap * channels + channel) * width + lane] = source[from++] as number;
+      }
+    }
+}
+
+/** Bias per group, padded to whole vectors. */
+export function packBias(target: Float32Array, bias: Float32Array, shape: ConvShape): void {
+  const { groups, outChannels } = shape;
+  for (let group = 0; group < groups; group++)
+    target.set(
+      bias.subarray(group * outChannels, (group + 1) * outChannels),
+      group * paddedChannels(outChannels),
+    );
+}
+
+/**
+ * Rows of output computed for all panels before going on. Weights that stay in the second-level cache are cheap to
+ * read again, so then blocks of rows keep the input near; large weights are read once, all rows per panel.
+ */
+function rowBlock({ outRows, stride, input, groups, ...shape }: ConvShape): number {
+  const weightBytes = 4 * groupWeights({ outRows, stride, input, groups, ...shape });
+  const rowBytes = stride[0] * input.row;
+  if (weightBytes > 384 * 1024 || rowBytes * outRows <= 256 * 1024) return outRows;
+  return Math.max(1, Math.min(outRows, Math.floor((128 * 1024) / rowBytes)));
+}
+
+class GemmEmitter {
+  private readonly f: Emitter;
+  private readonly shape: ConvShape;
+  private readonly fma: boolean;
+  private readonly never: Pointer;
+  private readonly accumulators: Vector[];
+  private readonly weights: Vector[];
+  private readonly splat: Vector;
+  /** Input and weights of the running product, and the input address at which a row of it ends. */
+  private readonly x: Pointer;
+  private readonly w: Pointer;
+  private readonly end: Pointer;
+  private readonly kernelRow: Pointer;
+  private readonly kernelRowIndex: Pointer;
+  private readonly kernelColumnIndex: Pointer;
+  private readonly tileInput: Pointer;
+  private readonly tileOutput: Pointer;
+  private readonly tileResidual: Pointer;
+  private readonly panelWeights: Pointer;
+  private readonly panelBias: Pointer;
+
+  constructor(f: Emitter, shape: ConvShape, fma: boolean, never: Pointer) {
+    this.f = f;
+    this.shape = shape;
+    this.fma = fma;
+    this.never = never;
+    this.accumulators = f.locals('v128', 9);
+    this.weights = f.locals('v128', 4);
+    this.splat = f.local('v128');
+    [this.x, this.w, this.end, this.kernelRow, this.kernelRowIndex, this.kernelColumnIndex] =
+      f.locals('i32', 6) as [Pointer, Pointer, Pointer, Pointer, Pointer, Pointer];
+    [this.tileInput, this.tileOutput, this.tileResidual, this.panelWeights, this.panelBias] =
+      f.locals('i32', 5) as [Pointer, Pointer, Pointer, Pointer, Pointer];
+  }
+
+  /** One k: loads a row of the panel, multiplies it with one input float of each pixel. */
+  private step(pixels: number, vectors: number, unrolled: number): void {
+    const { f, shape } = this;
+    for (let j = 0; j < vectors; j++)
+      f.get(this.w)
+        .mem('v128.load', 16 * (unrolled * vectors + j))
+        .set(this.weights[j] as Vector);
+    for (let p = 0; p < pixels; p++) {
+      const offset = p * shape.stride[1] * shape.input.pixel + 4 * unrolled;
+      f.get(this.x).mem('v128.load32_splat', offset).set(this.splat);
+      for (let j = 0; j < vectors; j++)
+        multiplyAdd(
+          f,
+          this.accumulators[p * vectors + j] as Vector,
+          this.splat,
+          this.weights[j] as Vector,
+          this.fma,
+        );
+    }
+  }
+
+  /** The product over `length` contiguous input floats; leaves `x` and `w` behind the last. */
+  private contiguous(length: number, pixels: number, vectors: number): void {
+    const { f } = this;
+    const unroll = this.fma ? 1 : 4;
+    const rounds = Math.floor(length / unroll);
+    const move = (steps: number): void =>
+      advance(f, [
+        [this.x, 4 * steps],
+        [this.w, 16 * vectors * steps],
+      ]);
+    if (rounds > 0) {
+      f.get(this.x)
+        .i32(4 * unroll * rounds)
+        .op('i32.add')
+        .set(this.end);
+      f.block((exit) =>
+        f.loop((again) => {
+          for (let at = 0; at < unroll; at++) {
+            this.step(pixels, vectors, at);
+            // Never taken; each needs its own constant, or the compiler merges them.
+            if (at < unroll - 1)
+              f.get(this.never)
+                .i32(100 + at)
+                .op('i32.eq')
+                .brIf(exit);
+          }
+          move(unroll);
+          f.get(this.x).get(this.end).op('i32.ne').brIf(again);
+        }),
+      );
+    }
+    for (let rest = rounds * unroll; rest < length; rest++) {
+      this.step(pixels, vectors, 0);
+      move(1);
+    }
+  }
+
+  private kernelRowProduct(pixels: number, vectors: number): void {
+    const { f, shape } = this;
+    const { kernel, dilation, channels, input } = shape;
+    const straight = kernel[1] === 1 || (dilation[1] === 1 && input.pixel === 4 * channels);
+    if (straight) {
+      this.contiguous(kernel[1] * channels, pixels, vectors);
+      return;
+    }
+    f.forRange(this.kernelColumnIndex, 0, kernel[1], 1, () => {
+      this.contiguous(channels, pixels, vectors);
+      f.increment(this.x, dilation[1] * input.pixel - 4 * channels);
+    });
+  }
+
+  private startAccumulators(pixels: number, vectors: number): void {
+    const { f } = this;
+    for (let j = 0; j < vectors; j++) {
+      f.get(this.panelBias)
+        .mem('v128.load', 16 * j)
+        .set(this.weights[j] as Vector);
+      for (let p = 0; p < pixels; p++)
+        f.get(this.weights[j] as Vector).set(this.accumulators[p * vectors + j] as Vector);
+    }
+  }
+
+  private tile(pixels: number, { vectors, lastLanes }: Panel): void {
+    const { f, shape } = this;
+    this.startAccumulators(pixels, vectors);
+    f.get(this.panelWeights).set(this.w);
+    if (shape.kernel[0] === 1) {
+      f.get(this.tileInput).set(this.x);
+      this.kernelRowProduct(pixels, vectors);
+    } else {
+      f.get(this.tileInput).set(this.kernelRow);
+      f.forRange(this.kernelRowIndex, 0, shape.kernel[0], 1, () => {
+        f.get(this.kernelRow).set(this.x);
+        this.kernelRowProduct(pixels, vectors);
+        f.increment(this.kernelRow, shape.dilation[0] * shape.input.row);
+      });
+    }
+    for (let p = 0; p < pixels; p++)
+      for (let j = 0; j < vectors; j++) {
+        const value = this.accumulators[p * vectors + j] as Vector;
+        f.get(value);
+        if (shape.residual)
+          f.get(this.tileResidual)
+            .mem('v128.load', p * shape.residual.pixel + 16 * j)
+            .op('f32x4.add');
+        activate(f, shape.activation, this.splat);
+        f.set(value);
+        const lanes = j === vectors - 1 ? lastLanes : 4;
+        storeLanes(f, this.tileOutput, p * shape.output.pixel + 16 * j, value, lanes);
+      }
+  }
+
+  private row(column: Pointer, panel: Panel): void {
+    const { f, shape } = this;
+    const pixels = pixelsOf(panel.vectors);
+    f.forRange(column, 0, Math.floor(shape.outColumns / pixels), 1, () => {
+      this.tile(pixels, panel);
+      advance(f, [
+        [this.tileInput, pixels * shape.stride[1] * shape.input.pixel],
+        [this.tileOutput, pixels * shape.output.pixel],
+        [this.tileResidual, pixels * (shape.residual?.pixel ?? 0)],
+      ]);
+    });
+    if (shape.outColumns % pixels) this.tile(shape.outColumns % pixels, panel);
+  }
+
+  /** All panels of rows [firstRow, lastRow) of one image; the pointers are those of the image. */
+  private rows(
+    bounds: readonly [Pointer, Pointer],
+    image: readonly Pointer[],
+    weights: Pointer,
+    bias: Pointer,
+  ): void {
+    const { f, shape } = this;
+    const [input, output, residual] = image as [Pointer, Pointer, Pointer];
+    const [row, column, panelIndex, panelOffset] = f.locals('i32', 4) as [
+      Pointer,
+      Pointer,
+      Pointer,
+      Pointer,
+    ];
+    f.get(weights).set(this.panelWeights).get(bias).set(this.panelBias).i32(0).set(panelOffset);
+    for (const panel of panelsOf(shape.outChannels))
+      f.forRange(panelIndex, 0, panel.count, 1, () => {
+        f.forRange(row, bounds[0], bounds[1], 1, () => {
+          setScaled(f, this.tileInput, input, row, shape.stride[0] * shape.input.row);
+          setScaled(f, this.tileOutput, output, row, shape.output.row);
+          f.increment(this.tileOutput, panelOffset);
+          if (shape.residual) {
+            setScaled(f, this.tileResidual, residual, row, shape.residual.row);
+            f.increment(this.tileResidual, panelOffset);
+          }
+          this.row(column, panel);
+        });
+        const panelFloats = 4 * panel.vectors;
+        advance(f, [
+          [this.panelWeights, 4 * panelFloats * shape.kernel[0] * shape.kernel[1] * shape.channels],
+          [this.panelBias, 4 * panelFloats],
+          [panelOffset, 4 * panelFloats],
+        ]);
+      });
+  }
+
+  private image(image: readonly Pointer[], weights: Pointer, bias: Pointer): void {
+    const { f, shape } = this;
+    const block = rowBlock(shape);
+    const [first, last] = f.locals('i32', 2) as [Pointer, Pointer];
+    f.forRange(first, 0, shape.outRows, block, () => {
+      f.get(first).i32(block).op('i32.add').tee(last).i32(shape.outRows);
+      f.get(last).i32(shape.outRows).op('i32.lt_s', 'select').set(last);
+      this.rows([first, last], image, weights, bias);
+    });
+  }
+
+  /** The whole function: groups, images, blocks of rows, panels, rows, tiles. */
+  emit([input, weights, bias, output, residual]: readonly Pointer[]): void {
+    const { f, shape } = this;
+    const base = [input, output, residual] as Pointer[];
+    const [group, batch] = f.locals('i32', 2) as [Pointer, Pointer];
+    const image = f.locals('i32', 3);
+    f.forRange(group, 0, shape.groups, 1, () => {
+      base.forEach((pointer, index) => f.get(pointer).set(image[index] as Pointer));
+      f.forRange(batch, 0, shape.batch, 1, () => {
+        this.image(image, weights as Pointer, bias as Pointer);
+        advance(f, [
+          [image[0] as Pointer, shape.input.image],
+          [image[1] as Pointer, shape.output.image],
+          [image[2] as Pointer, shape.residual?.image ?? 0],
+        ]);
+      });
+      advance(f, [
+        [input as Pointer, 4 * shape.channels],
+        [output as Pointer, 4 * shape.outChannels],
+        [residual as Pointer, 4 * shape.outChannels],
+        [weights as Pointer, 4 * groupWeights(shape)],
+        [bias as Pointer, 4 * paddedChannels(shape.outChannels)],
+      ]);
+    });
+  }
+}
+
+/** Parameters: input, weights, bias, output, residual, and a number that must be 0. */
+export function emitGemm(
+  f: Emitter,
+  args: readonly Pointer[],
+  shape: ConvShape,
+  fma: boolean,
+): void {
+  new GemmEmitter(f, shape, fma, args[5] as Pointer).emit(args);
+}

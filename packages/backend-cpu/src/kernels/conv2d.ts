@@ -1,0 +1,165 @@
+/** Chooses and plans the kernel of a convolution; a matrix product is one of pointwise shape. */
+import { sizeOf } from '@decouple/tensor';
+import type { NodeOf } from '@decouple/ir';
+import type { Call, Delegation, KernelContext, KernelPlan } from '../kernel.ts';
+import { addressAt, type Address, type View } from '../layout.ts';
+import {
+  depthwiseWeights,
+  emitDepthwise,
+  isDepthwiseLike,
+  packDepthwise,
+  vectorsOf,
+} from './conv-depthwise.ts';
+import { emitGemm, groupWeights, packBias, packWeights, paddedChannels } from './conv-gemm.ts';
+import { flattenPixels, mapStrides, type ConvShape } from './conv-shape.ts';
+
+/** What a convolution reads and writes. */
+interface ConvOperands {
+  readonly input: Address;
+  readonly output: Address;
+  readonly residual: Address | null;
+  readonly weight: Float32Array;
+  readonly bias: Float32Array | undefined;
+}
+
+/** A way to compute a convolution. A cost table chooses among those that apply; the first is the default. */
+interface Candidate {
+  readonly name: string;
+  plan(context: KernelContext, shape: ConvShape, operands: ConvOperands): Call[];
+}
+
+const gemm: Candidate = {
+  name: 'gemm',
+  plan: (context, shape, { input, output, residual, weight, bias }) => {
+    const name = context.function('gemm', shape, 6, (f, args) =>
+      emitGemm(f, args, shape, context.fma),
+    );
+    const weights = context.weights(shape.groups * groupWeights(shape), (target) =>
+      packWeights(target, weight, shape),
+    );
+    const offsets = context.weights(shape.groups * paddedChannels(shape.outChannels), (target) => {
+      if (bias) packBias(target, bias, shape);
+    });
+    return [{ function: name, args: [input, weights, offsets, output, residual, null] }];
+  },
+};
+
+const depthwise: Candidate = {
+  name: 'depthwise',
+  plan: (context, shape, { input, output, residual, weight, bias }) => {
+    const name = context.function('depthwise', shape, 5, (f, args) =>
+      emitDepthwise(f, args, shape, context.fma),
+    );
+    const weights = context.weights(depthwiseWeights(shape), (target) =>
+      packDepthwise(target, weight, shape),
+    );
+    const offsets = context.weights(4 * vectorsOf(shape), (target) => {
+      if (bias) target.set(bias);
+    });
+    return [{ function: name, args: [input, weights, offsets, output, residual] }];
+  },
+};
+
+function candidatesFor(shape: ConvShape): readonly [Candidate, ...Candidate[]] {
+  return isDepthwiseLike(shape) ? [depthwise, gemm] : [gemm];
+}
+
+/** The parameters of a node, or why they can't be packed. */
+function parametersOf(
+  node: NodeOf<'conv2d'> | NodeOf<'linear'>,
+  context: KernelContext,
+): { weight: Float32Array; bias: Float32Array | undefined; shape: readonly number[] } | Delegation {
+  const weight = context.constant(node.inputs[1] ?? '');
+  const bias = node.inputs[2] ? context.constant(node.inputs[2]) : undefined;
+  if (!weight || (node.inputs[2] && !bias)) return { delegate: 'weights or bias are computed' };
+  return {
+    weight: weight.data as Float32Array,
+    bias: bias?.data as Float32Array | undefined,
+    shape: weight.shape,
+  };
+}
+
+function planConv(context: KernelContext, shape: ConvShape, operands: ConvOperands): KernelPlan {
+  const [chosen] = candidatesFor(shape);
+  const { kernel, outRows, outColumns, batch, groups, outChannels, channels } = shape;
+  if (batch * outRows * outColumns * groups * outChannels * channels === 0)
+    return { kernel: 'empty', calls: [] };
+  return {
+    kernel: `${chosen.name} ${kernel.join('×')}`,
+    calls: chosen.plan(context, shape, operands),
+  };
+}
+
+export function conv2d(node: NodeOf<'conv2d'>, context: KernelContext): KernelPlan | Delegation {
+  const parameters = parametersOf(node, context);
+  if ('delegate' in parameters) return parameters;
+  const [x, y] = [context.view(node.inputs[0] ?? ''), context.view(node.outputs[0] ?? '')];
+  const residual = node.inputs[3] ? context.view(node.inputs[3]) : undefined;
+  if (!x || !y || x.address.space === 'weights') return { delegate: 'the input is constant' };
+  const { stride, pads, dilation, groups, activation } = node.attrs;
+  const [outChannels, channels, rows, columns] = parameters.shape as [
+    number,
+    number,
+    number,
+    number,
+  ];
+  const shape = flattenPixels({
+    batch: y.shape[0] as number,
+    outRows: y.shape[2] as number,
+    outColumns: y.shape[3] as number,
+    groups,
+    channels,
+    outChannels: outChannels / groups,
+    kernel: [rows, columns],
+    stride,
+    dilation,
+    input: mapStrides(x),
+    output: mapStrides(y),
+    residual: residual ? mapStrides(residual) : null,
+    activation,
+  });
+  const [, , rowFloats, pixelFloats] = x.strides as [number, number, number, number];
+  return planConv(context, shape, {
+    ...parameters,
+    input: addressAt(x, -pads[0] * rowFloats - pads[1] * pixelFloats),
+    output: y.address,
+    residual: residual?.address ?? null,
+  });
+}
+
+/** y[m,n] = x[m,k] · Wᵀ: m pixels of k channels. */
+export function linear(node: NodeOf<'linear'>, context: KernelContext): KernelPlan | Delegation {
+  const parameters = parametersOf(node, context);
+  if ('delegate' in parameters) return parameters;
+  const [x, y] = [context.view(node.inputs[0] ?? ''), context.view(node.outputs[0] ?? '')];
+  const residual = node.inputs[3] ? context.view(node.inputs[3]) : undefined;
+  if (!x || !y) return { delegate: 'the input is not float32' };
+  const [outChannels, channels] = parameters.shape as [number, number];
+  const strides = (view: View): ConvShape['input'] => ({
+    image: 4 * sizeOf(view.shape),
+    row: 4 * sizeOf(view.shape),
+    pixel: 4 * (view.shape[1] as number),
+  });
+  const shape: ConvShape = {
+    batch: 1,
+    outRows: 1,
+    outColumns: x.shape[0] as number,
+    groups: 1,
+    channels,
+    outChannels,
+    kernel: [1, 1],
+    stride: [1, 1],
+    dilation: [1, 1],
+    input: strides(x),
+    output: strides(y),
+    residual: residual ? strides(residual) : null,
+    activation: node.attrs.activation,
+  };
+  const plan = planConv(context, shape, {
+    ...parameters,
+    input: x.address,
+    output: y.address,
+    residual: residual?.address ?? null,
+  });
+  return { ...plan, kernel: 'gemm linear' };
+}

@@ -1,0 +1,49 @@
+/** The table of kernels: every op is in it, by type. */
+import type { Delegation, KernelTable } from '../kernel.ts';
+import { conv2d, linear } from './conv2d.ts';
+import { batchNormalization, binary, unary } from './elementwise.ts';
+import { globalAveragePool, reduceMean } from './mean.ts';
+import { concat, pad, reshape, slice, transpose } from './movement.ts';
+import { averagePool, maxPool } from './pool.ts';
+import { softmax } from './softmax.ts';
+
+const rare: Delegation = { delegate: 'rare in convolutional networks: no kernel yet' };
+const shapes: Delegation = { delegate: 'handles shapes and indices, not feature maps' };
+
+export const kernels = {
+  conv2d,
+  linear,
+  matmul: rare,
+  'batch-normalization': batchNormalization,
+  relu: unary,
+  'leaky-relu': unary,
+  clip: unary,
+  sigmoid: unary,
+  tanh: unary,
+  'hard-sigmoid': unary,
+  'hard-swish': unary,
+  softmax,
+  add: binary,
+  sub: binary,
+  mul: binary,
+  div: binary,
+  'max-pool': maxPool,
+  'average-pool': averagePool,
+  'global-average-pool': globalAveragePool,
+  'reduce-mean': reduceMean,
+  concat,
+  slice,
+  pad,
+  reshape,
+  flatten: reshape,
+  squeeze: reshape,
+  unsqueeze: reshape,
+  transpose,
+  gather: rare,
+  shape: shapes,
+  cast: shapes,
+  identity: reshape,
+  dropout: reshape,
+  'constant-of-shape': shapes,
+  opaque: { unsupported: 'an op that this build does not know' },
+} satisfies KernelTable;

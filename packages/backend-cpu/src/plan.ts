@@ -1,0 +1,229 @@
+/**
+ * Turns a bound graph into a program: steps of generated functions or interpreted nodes, the module's bytes, and one
+ * plan of memory: [64 bytes unused | packed weights | arena | slack]. Nothing here depends on the engine.
+ */
+import { planMemory } from '@decouple/backend';
+import type { Graph, Node } from '@decouple/ir';
+import { PlanContext, slackBytes } from './context.ts';
+import { borderCalls } from './kernels/border.ts';
+import { kernels } from './kernels/index.ts';
+import { isPlain, rowMajorView } from './kernels/movement.ts';
+import { copyCalls } from './kernels/map.ts';
+import { knownValues } from './fold.ts';
+import type { Call, Delegation, KernelContext, KernelPlan } from './kernel.ts';
+import { planLayout, type Address, type Layout, type View } from './layout.ts';
+import { sizeOf, type Tensor } from '@decouple/tensor';
+
+/** A call with its addresses settled. */
+export interface PlacedCall {
+  readonly function: string;
+  readonly args: readonly number[];
+}
+
+/** Where a tensor crosses between host and arena, in row-major order unless `strides` say otherwise. */
+export interface Port {
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly strides: readonly number[];
+  /** Byte address. */
+  readonly address: number;
+}
+
+export interface KernelStep {
+  readonly kind: 'kernel';
+  readonly nodes: readonly string[];
+  readonly kernel: string;
+  readonly calls: readonly PlacedCall[];
+}
+
+/** A node run by the interpreter on tensors of the host. */
+export interface DelegatedStep {
+  readonly kind: 'delegated';
+  readonly node: Node;
+  readonly reason: string;
+  /** Operands and results kept in the arena. */
+  readonly reads: readonly Port[];
+  readonly writes: readonly Port[];
+}
+
+export type Step = KernelStep | DelegatedStep;
+
+export interface Program {
+  readonly graph: Graph;
+  readonly known: ReadonlyMap<string, Tensor>;
+  readonly steps: readonly Step[];
+  /** Row-major places of the graph's float32 inputs and outputs. */
+  readonly inputs: readonly Port[];
+  readonly outputs: readonly Port[];
+  readonly module: Uint8Array;
+  readonly memoryBytes: number;
+  readonly arenaBytes: number;
+  readonly weightBytes: number;
+  fillWeights(memory: ArrayBuffer): void;
+}
+
+type UnplacedStep =
+  | { readonly nodes: readonly string[]; readonly plan: KernelPlan }
+  | { readonly node: Node; readonly delegation: Delegation };
+
+function planNode(node: Node, context: KernelContext): KernelPlan | Delegation {
+  const entry = kernels[node.op];
+  if (typeof entry !== 'function')
+    return 'delegate' in entry ? entry : { delegate: entry.unsupported };
+  return (entry as (node: Node, context: KernelContext) => KernelPlan | Delegation)(node, context);
+}
+
+class Planner {
+  private readonly graph: Graph;
+  private readonly known: ReadonlyMap<string, Tensor>;
+  private readonly layout: Layout;
+  private readonly context: PlanContext;
+  private readonly steps: UnplacedStep[] = [];
+
+  constructor(graph: Graph, fma: boolean) {
+    this.graph = graph;
+    this.known = knownValues(graph);
+    this.layout = planLayout(graph, this.known);
+    this.context = new PlanContext({
+      fma,
+      known: this.known,
+      views: this.layout.views,
+      firstScratch: this.layout.storages.length,
+    });
+  }
+
+  /** Zeroes the halos of storages whose life starts at this step. */
+  private borders(step: number): Call[] {
+    return this.layout.storages.flatMap((storage, index) =>
+      storage.from === step ? borderCalls(this.context, storage, index) : [],
+    );
+  }
+
+  /** A row-major place for a value that crosses to or from the host, and the calls that convert. */
+  private port(name: string, direction: 'in' | 'out'): { view: View; calls: Call[] } | undefined {
+    const view = this.layout.views.get(name);
+    if (!view) return undefined;
+    if (isPlain(view)) return { view, calls: [] };
+    const staging = rowMajorView(view.shape, this.context.scratch(sizeOf(view.shape)));
+    const [to, from] = direction === 'in' ? [view, staging] : [staging, view];
+    return { view: staging, calls: copyCalls(this.context, to, from) };
+  }
+
+  private ports(
+    names: readonly string[],
+    direction: 'in' | 'out',
+    step: number,
+  ): Map<string, View> {
+    this.context.step = step;
+    const calls = this.borders(step);
+    const ports = new Map<string, View>();
+    for (const name of names) {
+      const port = this.port(name, direction);
+      if (!port) continue;
+      ports.set(name, port.view);
+      calls.push(...port.calls);
+    }
+    if (calls.length)
+      this.steps.push({
+        nodes: [],
+        plan: { kernel: direction === 'in' ? 'convert inputs' : 'convert outputs', calls },
+      });
+    return ports;
+  }
+
+  private nodeStep(node: Node, step: number): void {
+    if (node.outputs.every((output) => this.known.has(output))) return;
+    this.context.step = step;
+    const plan = planNode(node, this.context);
+    const borders = this.borders(step);
+    if ('delegate' in plan) {
+      if (borders.length)
+        this.steps.push({ nodes: [], plan: { kernel: 'border', calls: borders } });
+      this.steps.push({ node, delegation: plan });
+    } else if (plan.calls.length)
+      this.steps.push({
+        nodes: [node.name],
+        plan: { ...plan, calls: [...borders, ...plan.calls] },
+      });
+  }
+
+  plan(): Program {
+    const { graph, context, known } = this;
+    const inputs = this.ports(
+      graph.inputs.map((input) => input.name),
+      'in',
+      0,
+    );
+    graph.nodes.forEach((node, index) => this.nodeStep(node, index + 1));
+    const outputs = this.ports(graph.outputs, 'out', graph.nodes.length + 1);
+    const requests = [
+      ...this.layout.storages.map(({ floats, from, to, inPlaceOf }) => ({
+        bytes: 4 * floats,
+        from,
+        to,
+        ...(inPlaceOf === undefined ? {} : { inPlaceOf }),
+      })),
+      ...context.scratchRequests.map(({ floats, step }) => ({
+        bytes: 4 * floats,
+        from: step,
+        to: step,
+      })),
+    ];
+    const { offsets, arenaBytes } = planMemory(requests);
+    const weightBase = 64;
+    const arenaBase = weightBase + context.weightBytes;
+    const place = (address: Address | null): number => {
+      if (!address) return 0;
+      if (address.space === 'weights') return weightBase + address.offset;
+      return arenaBase + (offsets[address.buffer] as number) + address.offset;
+    };
+    const portOf = (name: string, view: View): Port => ({
+      ...view,
+      name,
+      address: place(view.address),
+    });
+    return {
+      graph,
+      known,
+      steps: this.steps.map((step) => this.placeStep(step, place, portOf)),
+      inputs: [...inputs].map(([name, view]) => portOf(name, view)),
+      outputs: [...outputs].map(([name, view]) => portOf(name, view)),
+      module: context.encode(),
+      memoryBytes: arenaBase + arenaBytes + slackBytes,
+      arenaBytes,
+      weightBytes: context.weightBytes,
+      fillWeights: (memory) => context.fillWeights(memory, weightBase),
+    };
+  }
+
+  private placeStep(
+    step: UnplacedStep,
+    place: (address: Address | null) => number,
+    portOf: (name: string, view: View) => Port,
+  ): Step {
+    if ('plan' in step) {
+      const calls = step.plan.calls.map((call) => ({
+        function: call.function,
+        args: call.args.map(place),
+      }));
+      return { kind: 'kernel', nodes: step.nodes, kernel: step.plan.kernel, calls };
+    }
+    const { node, delegation } = step;
+    const ports = (names: readonly string[]): Port[] =>
+      [...new Set(names)].flatMap((name) => {
+        const view = this.layout.views.get(name);
+        return view ? [portOf(name, view)] : [];
+      });
+    const reason = delegation.delegate;
+    return {
+      kind: 'delegated',
+      node,
+      reason,
+      reads: ports(node.inputs),
+      writes: ports(node.outputs),
+    };
+  }
+}
+
+/** @param graph with all symbols bound. */
+export const planProgram = (graph: Graph, fma: boolean): Program => new Planner(graph, fma).plan();

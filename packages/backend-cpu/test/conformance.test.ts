@@ -1,0 +1,8 @@
+import { runConformance } from '@decouple/conformance';
+import { describe, test } from 'vitest';
+import { cpu } from '../src/index.ts';
+import { prepareNode } from '../src/node.ts';
+
+prepareNode();
+for (const fma of [true, false])
+  runConformance({ describe, test }, { ...cpu({ fma }), name: `cpu, ${fma ? 'fused' : 'plain'}` });
