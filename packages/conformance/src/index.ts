@@ -1,3 +1,4 @@
 export * from './cases.ts';
 export * from './random-graphs.ts';
 export * from './suite.ts';
+export * from './models/index.ts';

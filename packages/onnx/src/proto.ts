@@ -24,8 +24,15 @@ import {
 } from 'onnx-buf';
 
 export type { AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto };
-export const AttributeType = AttributeProto_AttributeType;
-export const DataType = TensorProto_DataType;
+
+/** Codes of attribute and element types; protobuf's fields hold any number. */
+type Codes<Enum> = { readonly [Name in Extract<keyof Enum, string>]: number };
+export const AttributeType: Codes<typeof AttributeProto_AttributeType> =
+  AttributeProto_AttributeType;
+export const DataType: Codes<typeof TensorProto_DataType> = TensorProto_DataType;
+export const attributeTypeName = (type: number): string =>
+  AttributeProto_AttributeType[type] ?? `type ${type}`;
+export const dataTypeName = (type: number): string => TensorProto_DataType[type] ?? `type ${type}`;
 
 type Init<Schema extends Parameters<typeof create>[0]> = MessageInitShape<Schema>;
 export type ModelInit = Init<typeof ModelProtoSchema>;

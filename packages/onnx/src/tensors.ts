@@ -12,7 +12,7 @@ import {
   type DType,
   type Tensor,
 } from '@decouple/tensor';
-import { DataType, isExternal, type TensorProto } from './proto.ts';
+import { DataType, dataTypeName, isExternal, type TensorProto } from './proto.ts';
 
 const dtypeOfDataType: Readonly<Record<number, DType>> = {
   [DataType.FLOAT]: 'float32',
@@ -51,10 +51,6 @@ export const dtypeOf = (dataType: number): DType | undefined => dtypeOfDataType[
 /** Whether importing changes the element type: the 16-bit floats. */
 export const isWidened = (dataType: number): boolean =>
   dataType === DataType.FLOAT16 || dataType === DataType.BFLOAT16;
-
-/** The name of an ONNX element type, for messages. */
-export const dataTypeName = (dataType: number): string =>
-  DataType[dataType] ?? `number ${dataType}`;
 
 /**
  * A whole number from protobuf's 64 bits.

@@ -31,21 +31,34 @@ export interface Writer {
   readonly graph: Graph;
   readonly node: Node;
   /** Writes the ONNX node that makes `output`. `role` is given when it is not the node's last. */
-  write(
+  readonly write: (
     opType: string,
     inputs: readonly string[],
     output: string,
     attrs?: AttributeValues,
     role?: string,
-  ): void;
+  ) => void;
   /** Writes a node on the way, named `<name>/<role>`, and returns its output. */
-  step(role: string, opType: string, inputs: readonly string[], attrs?: AttributeValues): string;
+  readonly step: (
+    role: string,
+    opType: string,
+    inputs: readonly string[],
+    attrs?: AttributeValues,
+  ) => string;
   /** Adds a node that is ready made, with its names. */
-  raw(node: NodeProto): void;
+  readonly raw: (node: NodeProto) => void;
   /** A small constant named `<name>/<role>`. */
-  constant(role: string, value: Tensor): string;
-  integers(role: string, values: readonly number[]): string;
-  scalar(role: string, value: number): string;
+  readonly constant: (role: string, value: Tensor) => string;
+  readonly integers: (role: string, values: readonly number[]) => string;
+  readonly scalar: (role: string, value: number) => string;
+}
+
+/** What the writers of one graph share. */
+export interface ExportContext {
+  readonly graph: Graph;
+  readonly opset: number;
+  /** A name that nothing has yet, from a wanted one. */
+  readonly fresh: (wanted: string) => string;
 }
 
 function attributeOf(name: string, value: AttributeValues[string]): AttributeProto[] {
@@ -73,11 +86,7 @@ export function nameSource(graph: Graph): (wanted: string) => string {
   };
 }
 
-export function createWriter(
-  context: { readonly graph: Graph; readonly opset: number; fresh(wanted: string): string },
-  node: Node,
-  written: Written,
-): Writer {
+export function createWriter(context: ExportContext, node: Node, written: Written): Writer {
   const { graph, opset, fresh } = context;
   const named = (role: string): string => fresh(`${node.name}/${role}`);
   const write: Writer['write'] = (opType, inputs, output, attrs = {}, role = '') => {

@@ -3,7 +3,7 @@
  * asked for would be a change of meaning that goes unnoticed, so `unread()` lists those and the node stays opaque.
  */
 import { ModelError, type Tensor } from '@decouple/tensor';
-import { AttributeType, type AttributeProto, type NodeProto } from '../proto.ts';
+import { AttributeType, attributeTypeName, type AttributeProto, type NodeProto } from '../proto.ts';
 import { importTensor, toInteger } from '../tensors.ts';
 
 const int64 = { min: -(2n ** 53n) + 1n, max: 2n ** 53n - 1n };
@@ -37,9 +37,10 @@ export function readAttributes(node: NodeProto, where: string): Attributes {
     read.add(name);
     const found = byName.get(name);
     // Files before IR version 2 may leave the type undefined.
-    if (found && found.type !== type && found.type !== AttributeType.UNDEFINED)
+    const given: number = found?.type ?? type;
+    if (found && given !== type && given !== AttributeType.UNDEFINED)
       throw new ModelError(
-        `${where}: attribute '${name}' is ${AttributeType[found.type]}, expected ${AttributeType[type]}`,
+        `${where}: attribute '${name}' is ${attributeTypeName(given)}, expected ${attributeTypeName(type)}`,
       );
     return found;
   };

@@ -21,14 +21,14 @@ export type Importer = (call: Call) => Refusal;
 
 /** What the graph so far knows of values. */
 export interface Knowledge {
-  typeOf(value: string): ValueType | undefined;
-  constantOf(value: string): Tensor | undefined;
+  readonly typeOf: (value: string) => ValueType | undefined;
+  readonly constantOf: (value: string) => Tensor | undefined;
   /** The elements of a value that computes sizes, where they are known up to symbols. */
-  contentsOf(value: string): readonly Dim[] | undefined;
+  readonly contentsOf: (value: string) => readonly Dim[] | undefined;
   /** Symbols of the graph's inputs: those that are bound when it runs. */
   readonly symbols: ReadonlySet<string>;
   /** A name that nothing has yet, from a wanted one. */
-  fresh(wanted: string): string;
+  readonly fresh: (wanted: string) => string;
 }
 
 export interface Call {

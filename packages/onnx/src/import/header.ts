@@ -1,8 +1,8 @@
 /** What a model file declares before its nodes: operator sets, inputs, initializers, types of values. */
 import { type Dim, type GraphInput, type ValueType } from '@decouple/ir';
 import { ModelError, type Tensor } from '@decouple/tensor';
-import type { GraphProto, ModelProto, ValueInfoProto } from '../proto.ts';
-import { dataTypeName, dtypeOf, importTensor, isWidened, toInteger } from '../tensors.ts';
+import { dataTypeName, type GraphProto, type ModelProto, type ValueInfoProto } from '../proto.ts';
+import { dtypeOf, importTensor, isWidened, toInteger } from '../tensors.ts';
 
 /** The oldest operator set whose broadcasting is NumPy's. */
 const oldestOpset = 7;

@@ -12,7 +12,7 @@ export const originOf = (proto: NodeProto, name: string): string =>
 export interface OpaqueContext {
   readonly declared: ReadonlyMap<string, ValueType>;
   readonly symbols: ReadonlySet<string>;
-  fresh(wanted: string): string;
+  readonly fresh: (wanted: string) => string;
 }
 
 /**
