@@ -1,6 +1,7 @@
 /** What every op record promises, checked on its samples. */
 import { createRandom, type Tensor } from '@decouple/tensor';
 import { describe, expect, test } from 'vitest';
+import type { z } from 'zod';
 import { formatType, ops, recordOf, typeOfTensor, type OpKind } from '../src/index.ts';
 
 const kinds = Object.keys(ops) as OpKind[];
@@ -12,7 +13,8 @@ describe.each(kinds)('%s', (kind) => {
   test('is registered under its kind and documented', () => {
     expect(record.kind).toBe(kind);
     expect(record.doc).toMatch(/\.$/);
-    for (const [name, schema] of Object.entries(record.attrs.shape))
+    const shape: Record<string, z.ZodType> = record.attrs.shape;
+    for (const [name, schema] of Object.entries(shape))
       expect(schema.description, name).toBeTruthy();
   });
 

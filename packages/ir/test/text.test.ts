@@ -1,5 +1,5 @@
 /** The text syntax: what is printed reads back as the same graph, and mistakes are named with their place. */
-import { createRandom, float32, int64, tensor, zeros } from '@decouple/tensor';
+import { createRandom, float32, int64, tensor, zeros, type Tensor } from '@decouple/tensor';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -93,7 +93,7 @@ describe('round trips', () => {
 
   test('bits of constants of every type', () => {
     const nans = new Uint32Array([0x7fc00001, 0xffc12345, 0x80000000]);
-    const constants = new Map([
+    const constants = new Map<string, Tensor>([
       ['nan', tensor('float32', [3], new Float32Array(nans.buffer))],
       ['long', float32([5, 7], Float32Array.from({ length: 35 }, Math.sin))],
       ['i64', int64([-(2 ** 53) + 1, 2 ** 53 - 1])],

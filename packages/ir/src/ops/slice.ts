@@ -26,7 +26,7 @@ interface Range {
   readonly step: number;
 }
 
-/** Larger bounds mean "to the end" of a symbolic axis. */
+/** Bounds from here on mean the ends of a symbolic axis. */
 const unbounded = 2 ** 30;
 
 /** First element and number of elements along an axis of known size. */
@@ -40,12 +40,13 @@ function resolve(size: number, { start, end, step }: Range): { first: number; co
 
 /** Number of elements along an axis of unknown size. */
 function symbolicCount(size: string, { start, end, step }: Range): Dim {
-  const bound = (value: number, beyond: Dim): Dim =>
-    Math.abs(value) >= unbounded ? beyond : value < 0 ? addToDim(size, value) : value;
+  const [lowest, highest] = step > 0 ? [0, size] : [-1, addToDim(size, -1)];
+  const bound = (value: number): Dim => {
+    if (Math.abs(value) >= unbounded) return value < 0 ? lowest : highest;
+    return value < 0 ? addToDim(size, value) : value;
+  };
   const length =
-    step > 0
-      ? subtractDims(bound(end, size), bound(start, 0))
-      : subtractDims(bound(start, addToDim(size, -1)), bound(end, -1));
+    step > 0 ? subtractDims(bound(end), bound(start)) : subtractDims(bound(start), bound(end));
   const count = divideDim(length, Math.abs(step), 'ceil');
   return typeof count === 'number' ? Math.max(0, count) : count;
 }
