@@ -1,5 +1,9 @@
 export { foldBatchNorm } from './fold-batch-norm.ts';
+export { foldConstants } from './fold-constants.ts';
 export { fuse } from './fuse.ts';
 export { fuseActivations } from './fuse-activations.ts';
 export { fuseResidual } from './fuse-residual.ts';
+export { mergeBranches } from './merge-branches.ts';
+export { mergeLinear } from './merge-linear.ts';
 export { fusionPasses } from './passes.ts';
+export { removeIdentity } from './remove-identity.ts';

@@ -10,11 +10,14 @@ import {
   type Graph,
   type Node,
   type NodeOf,
+  type ValueType,
 } from '@decouple/ir';
 import { float32, isFloat32, type Tensor } from '@decouple/tensor';
 
 export type Conv = NodeOf<'conv2d'> & Node;
 export type Layer = Conv | (NodeOf<'linear'> & Node);
+
+export const isConv = (node: Node | undefined): node is Conv => isOp(node, 'conv2d');
 
 export const isLayer = (node: Node | undefined): node is Layer =>
   isOp(node, 'conv2d') || isOp(node, 'linear');
@@ -91,28 +94,29 @@ export const areFinite = (values: ArrayLike<number>): boolean => {
   return true;
 };
 
+/** Whether a tensor is free of NaN and infinities. */
+export const holdsNumbers = (value: Tensor): boolean =>
+  !value.dtype.startsWith('float') || areFinite(value.data as Float32Array);
+
 /**
  * A few nodes of a graph as a graph of their own, to ask a cost model about them without rebuilding the network.
  * @param nodes in topological order; the last one's output is the output.
+ * @param more types of constants that don't exist yet.
  */
 export function smallGraph(
   graph: Graph,
   nodes: readonly Node[],
-  constants: readonly (readonly [string, Tensor])[] = [],
+  more: readonly (readonly [string, ValueType])[] = [],
 ): Graph {
-  const known = new Map([...graph.constants, ...constants]);
   const made = new Set(nodes.flatMap((node) => node.outputs));
   const read = new Set(nodes.flatMap((node) => node.inputs).filter((name) => name !== ''));
-  const outside = [...read].filter((name) => !made.has(name));
-  return createGraph({
-    name: graph.name,
-    inputs: outside
-      .filter((name) => !known.has(name))
-      .map((name) => ({ name, type: typeOf(graph, name) })),
-    outputs: (nodes.at(-1) as Node).outputs,
-    nodes,
-    constants: new Map([...known].filter(([name]) => read.has(name))),
-  });
+  const types = new Map(more);
+  const inputs = [...read]
+    .filter((name) => !made.has(name) && !graph.constants.has(name))
+    .map((name) => ({ name, type: types.get(name) ?? typeOf(graph, name) }));
+  const constants = new Map([...graph.constants].filter(([name]) => read.has(name)));
+  const outputs = (nodes.at(-1) as Node).outputs;
+  return createGraph({ name: graph.name, inputs, outputs, nodes, constants });
 }
 
 export const costOfNodes = (graph: Graph, cost: CostModel): number =>
