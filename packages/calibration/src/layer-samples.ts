@@ -8,6 +8,7 @@
  */
 import {
   consumersOf,
+  elementsOf,
   producerOf,
   soleConsumerOf,
   staticShape,
@@ -184,14 +185,13 @@ function copyPatch(
   }
 }
 
-/** Copies `[N, C, positions]` of a response map into rows `[row, C]`, scaled by `sign`. */
+/** Adds `[N, C, positions]` of a response map to rows `[row, C]`. */
 function addRows(
   map: Tensor,
   sample: number,
   positions: readonly number[],
   out: Float32Array,
   firstRow: number,
-  sign: number,
 ): void {
   const [, channels, height, width] = map.shape as [number, number, number, number];
   const data = map.data as Float32Array;
@@ -201,7 +201,7 @@ function addRows(
     const source = sample * channels * area + position;
     for (let channel = 0; channel < channels; channel++)
       out[row + channel] =
-        (out[row + channel] as number) + sign * (data[source + channel * area] as number);
+        (out[row + channel] as number) + (data[source + channel * area] as number);
   });
 }
 
@@ -217,6 +217,88 @@ function usableShortcut(
   return dependsOn(graph, shortcut, pending) ? undefined : shortcut;
 }
 
+/** Positions of every image and the targets there, from the original network. */
+interface Targets {
+  readonly perSample: number;
+  readonly positions: readonly (readonly number[])[];
+  readonly outChannels: number;
+  readonly targets: Float32Array;
+}
+
+async function sampleTargets(
+  calibration: Calibration,
+  conv: NodeOf<'conv2d'>,
+  summands: readonly string[],
+  options: SampleOptions,
+): Promise<Targets> {
+  const { original, samples, seed } = calibration;
+  const random = createRandom(seed).fork(conv.origin);
+  let found: Targets | undefined;
+  const begin = ([, outChannels, height, width]: readonly number[]): Targets => {
+    const area = (height as number) * (width as number);
+    const limit = Math.max(1, Math.floor((options.maxRows ?? Infinity) / samples));
+    const perSample = Math.min(options.pointsPerImage ?? 64, area, limit);
+    return {
+      perSample,
+      positions: Array.from({ length: samples }, () => positionsOf(random, area, perSample)),
+      outChannels: outChannels as number,
+      targets: new Float32Array(samples * perSample * (outChannels as number)),
+    };
+  };
+  await calibration.observe(
+    original,
+    summands,
+    ({ firstSample, size, values }) => {
+      const { perSample, positions, targets } = (found ??= begin(
+        (values.get(summands[0] as string) as Tensor).shape,
+      ));
+      for (let sample = 0; sample < size; sample++) {
+        const chosen = positions[firstSample + sample] as readonly number[];
+        for (const summand of summands)
+          addRows(
+            values.get(summand) as Tensor,
+            sample,
+            chosen,
+            targets,
+            (firstSample + sample) * perSample,
+          );
+      }
+    },
+    options.signal,
+  );
+  invariant(found, 'calibration has samples');
+  return found;
+}
+
+/** The current shortcut at the same positions. */
+async function sampleShortcut(
+  calibration: Calibration,
+  graph: Graph,
+  shortcut: string,
+  { perSample, positions, targets }: Targets,
+  signal: AbortSignal | undefined,
+): Promise<Float32Array> {
+  const rows = new Float32Array(targets.length);
+  await calibration.observe(
+    graph,
+    [shortcut],
+    ({ firstSample, size, values }) => {
+      for (let sample = 0; sample < size; sample++) {
+        const chosen = positions[firstSample + sample] as readonly number[];
+        addRows(
+          values.get(shortcut) as Tensor,
+          sample,
+          chosen,
+          rows,
+          (firstSample + sample) * perSample,
+        );
+      }
+    },
+    signal,
+  );
+  return rows;
+}
+
 /**
  * Samples a convolution of `graph` against the original network.
  * @throws ModelError when the original network has no value of the response's name.
@@ -227,103 +309,48 @@ export async function sampleLayer(
   conv: NodeOf<'conv2d'>,
   options: SampleOptions = {},
 ): Promise<LayerRows> {
-  const { original, samples, seed } = calibration;
+  const { original, samples } = calibration;
   const response = responseOf(graph, conv);
   if (!original.types.has(response.value))
     throw new ModelError(
       `conv2d '${conv.name}': the original network has no value '${response.value}' to fit`,
     );
   const shortcut = usableShortcut(graph, original, response, options.pending ?? new Set());
-  const extra = shortcut === undefined ? [] : [shortcut];
-  const random = createRandom(seed).fork(conv.origin);
-  let targets: Float32Array | undefined;
-  let positions: number[][] = [];
-  let perSample = 0;
-  let outChannels = 0;
-  await calibration.observe(
-    original,
-    [response.value, ...extra],
-    ({ firstSample, size, values }) => {
-      const y = values.get(response.value) as Tensor;
-      const [, channels, height, width] = y.shape as [number, number, number, number];
-      if (!targets) {
-        outChannels = channels;
-        const limit = Math.max(1, Math.floor((options.maxRows ?? Infinity) / samples));
-        perSample = Math.min(options.pointsPerImage ?? 64, height * width, limit);
-        positions = Array.from({ length: samples }, () =>
-          positionsOf(random, height * width, perSample),
-        );
-        targets = new Float32Array(samples * perSample * channels);
-      }
-      for (let sample = 0; sample < size; sample++) {
-        const chosen = positions[firstSample + sample] as number[];
-        const row = (firstSample + sample) * perSample;
-        addRows(y, sample, chosen, targets, row, 1);
-        if (shortcut !== undefined)
-          addRows(values.get(shortcut) as Tensor, sample, chosen, targets, row, 1);
-      }
-    },
-    options.signal,
-  );
-  invariant(targets, 'calibration has samples');
-  const rows = samples * perSample;
-  const shortcuts = shortcut === undefined ? undefined : new Float32Array(rows * outChannels);
-  if (shortcut !== undefined && shortcuts) {
-    await calibration.observe(
-      graph,
-      [shortcut],
-      ({ firstSample, size, values }) => {
-        for (let sample = 0; sample < size; sample++)
-          addRows(
-            values.get(shortcut) as Tensor,
-            sample,
-            positions[firstSample + sample] as number[],
-            shortcuts,
-            (firstSample + sample) * perSample,
-            1,
-          );
-      },
-      options.signal,
-    );
-    for (let index = 0; index < shortcuts.length; index++)
+  const summands = [response.value, ...(shortcut === undefined ? [] : [shortcut])];
+  const sampled = await sampleTargets(calibration, conv, summands, options);
+  const { perSample, positions, outChannels, targets } = sampled;
+  let shortcuts: Float32Array | undefined;
+  if (shortcut !== undefined) {
+    shortcuts = await sampleShortcut(calibration, graph, shortcut, sampled, options.signal);
+    for (let index = 0; index < targets.length; index++)
       targets[index] = (targets[index] as number) - (shortcuts[index] as number);
   }
   const input = conv.inputs[0] as string;
-  const weight = staticShape(typeOf(graph, conv.inputs[1] as string)) as [
-    number,
-    number,
-    number,
-    number,
-  ];
-  const patchSize = weight[1] * conv.attrs.groups * weight[2] * weight[3];
-  let block: Float32Array | undefined;
+  const patchSize =
+    (elementsOf(typeOf(graph, conv.inputs[1] as string)) / outChannels) * conv.attrs.groups;
+  let block = new Float32Array(0);
   const visitPatches: LayerRows['visitPatches'] = (visit) =>
     calibration.observe(
       graph,
       [input],
       ({ firstSample, size, values }) => {
-        const x = values.get(input) as Tensor;
+        const x = values.get(input) as Tensor<'float32'>;
         const geometry = geometryOf(graph, conv, x.shape);
         const count = size * perSample;
-        if (!block || block.length < count * patchSize) block = new Float32Array(count * patchSize);
+        if (block.length < count * patchSize) block = new Float32Array(count * patchSize);
         const volume = geometry.channels * geometry.height * geometry.width;
+        let at = 0;
         for (let sample = 0; sample < size; sample++)
-          (positions[firstSample + sample] as number[]).forEach((position, index) =>
-            copyPatch(
-              x.data as Float32Array,
-              sample * volume,
-              position,
-              geometry,
-              block as Float32Array,
-              (sample * perSample + index) * patchSize,
-            ),
-          );
+          for (const position of positions[firstSample + sample] as readonly number[]) {
+            copyPatch(x.data, sample * volume, position, geometry, block, at);
+            at += patchSize;
+          }
         visit(block.subarray(0, count * patchSize), firstSample * perSample, count);
       },
       options.signal,
     );
   return {
-    rows,
+    rows: samples * perSample,
     patchSize,
     outChannels,
     response,

@@ -5,7 +5,7 @@
 import type { LayerRows } from '@decouple/calibration';
 import { momentsOf } from '@decouple/calibration';
 import { eliminate } from './eliminate.ts';
-import { exactTerms, type Form } from './factors.ts';
+import { exactTerms, type Factors, type Form } from './factors.ts';
 import { featureCross, featureGram, pointwiseSolver as depthwiseSolver } from './fit-dw-pw.ts';
 import { explainedPerTerm } from './fit-pw-dw.ts';
 import { groupKernel, type Layer } from './layer.ts';
@@ -38,6 +38,10 @@ export const denseCandidate = (layer: Layer): Candidate => ({
   macs: denseMacs(layer.size),
   error: 0,
 });
+
+/** The factors of a candidate before any fit, one per group. */
+export const startFactors = (layer: Layer, { slices, keep }: Decoupled): Factors[] =>
+  slices.map((own, index) => selectTerms(groupKernel(layer, index), own, keep));
 
 function candidate(
   layer: Layer,

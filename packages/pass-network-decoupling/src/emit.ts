@@ -40,8 +40,7 @@ function emitConv(
   to: Emitter,
   r: Replacement,
   role: string,
-  input: string,
-  weight: Tensor,
+  [input, weight]: readonly [string, Tensor],
   attrs: ConvAttrs,
   more: { last?: boolean; bias?: Float32Array } = {},
 ): string {
@@ -169,7 +168,7 @@ function emitDepthwiseFirst(to: Emitter, r: Replacement): void {
   if (r.layout === 'chains' && uniform !== undefined && uniform > 1) {
     const sums = Array.from({ length: uniform }, (_, term) => {
       const choose = termOfEach(term, uniform);
-      const features = emitConv(to, r, `depthwise${term}`, input, depthwiseWeights(r, choose), {
+      const features = emitConv(to, r, `depthwise${term}`, [input, depthwiseWeights(r, choose)], {
         ...spatial,
         groups: channels,
       });
@@ -177,8 +176,7 @@ function emitDepthwiseFirst(to: Emitter, r: Replacement): void {
         to,
         r,
         `pointwise${term}`,
-        features,
-        columnWeights(groups, choose),
+        [features, columnWeights(groups, choose)],
         { groups: groups.length },
         term === 0 ? bias : {},
       );
@@ -186,7 +184,7 @@ function emitDepthwiseFirst(to: Emitter, r: Replacement): void {
     emitSum(to, r, sums);
     return;
   }
-  const features = emitConv(to, r, 'depthwise', input, depthwiseWeights(r, allTerms), {
+  const features = emitConv(to, r, 'depthwise', [input, depthwiseWeights(r, allTerms)], {
     ...spatial,
     groups: channels,
   });
@@ -194,8 +192,7 @@ function emitDepthwiseFirst(to: Emitter, r: Replacement): void {
     to,
     r,
     'pointwise',
-    features,
-    columnWeights(groups, allTerms),
+    [features, columnWeights(groups, allTerms)],
     { groups: groups.length },
     { last: true, ...bias },
   );
@@ -234,15 +231,14 @@ function emitPointwiseFirst(to: Emitter, r: Replacement): void {
   if (r.layout === 'chains' && uniform > 1) {
     const sums = Array.from({ length: uniform }, (_, term) => {
       const choose = termOfEach(term, uniform);
-      const features = emitConv(to, r, `pointwise${term}`, input, rowWeights(groups, choose), {
+      const features = emitConv(to, r, `pointwise${term}`, [input, rowWeights(groups, choose)], {
         groups: groups.length,
       });
       return emitConv(
         to,
         r,
         `depthwise${term}`,
-        features,
-        depthwiseWeights(r, choose),
+        [features, depthwiseWeights(r, choose)],
         { ...spatial, groups: outputs },
         term === 0 ? bias : {},
       );
@@ -250,15 +246,14 @@ function emitPointwiseFirst(to: Emitter, r: Replacement): void {
     emitSum(to, r, sums);
     return;
   }
-  const features = emitConv(to, r, 'pointwise', input, rowWeights(groups, allTerms), {
+  const features = emitConv(to, r, 'pointwise', [input, rowWeights(groups, allTerms)], {
     groups: groups.length,
   });
   emitConv(
     to,
     r,
     'depthwise',
-    features,
-    grouped(depthwiseWeights(r, allTerms), uniform),
+    [features, grouped(depthwiseWeights(r, allTerms), uniform)],
     { ...spatial, groups: outputs },
     { last: true, ...bias },
   );
@@ -291,8 +286,7 @@ function emitClasses(to: Emitter, r: Replacement, factors: Factors): void {
         to,
         r,
         `pointwise-of-${terms}`,
-        conv.inputs[0] as string,
-        rowWeights([factors], choose),
+        [conv.inputs[0] as string, rowWeights([factors], choose)],
         {},
       );
       const bias = r.bias
@@ -307,8 +301,7 @@ function emitClasses(to: Emitter, r: Replacement, factors: Factors): void {
         to,
         r,
         `depthwise-of-${terms}`,
-        features,
-        grouped(depthwiseWeights(r, choose), terms),
+        [features, grouped(depthwiseWeights(r, choose), terms)],
         attrs,
         bias,
       );

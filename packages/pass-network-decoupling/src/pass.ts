@@ -7,36 +7,29 @@
  * the changed network gives it, it makes the response of the original network (asymmetric reconstruction).
  * Not handled: 3-D convolutions; convolutions whose activation is already fused are decoupled without data only.
  */
-import { sampleLayer, type Calibration, type LayerRows } from '@decouple/calibration';
-import { applyPatch, isOp, totalCost, type Graph, type NodeOf } from '@decouple/ir';
-import { choleskyWithRidge, solveCholesky } from '@decouple/linalg';
+import type { Calibration } from '@decouple/calibration';
+import { applyPatch, isOp, totalCost, type Graph } from '@decouple/ir';
 import { definePass, type PassContext } from '@decouple/pass-manager';
-import { float32 } from '@decouple/tensor';
 import {
   dataCandidates,
   denseCandidate,
-  layerMetrics,
+  startFactors,
   weightCandidates,
   type Adaptive,
   type Candidate,
-  type Decoupled,
 } from './candidates.ts';
 import { chooseCandidates } from './choose.ts';
 import { emitReplacement } from './emit.ts';
-import { equivalentKernel, type Factors, type Form } from './factors.ts';
-import { errorOf, fitFactors, refineForRelu, type Fit } from './fit.ts';
-import { groupKernel, layerOf, type Layer } from './layer.ts';
+import type { Form } from './factors.ts';
+import { fitLayer, refitDense, sample, type Built, type Data } from './fit-layer.ts';
+import { layerOf, type Layer } from './layer.ts';
 import { termChannels } from './macs.ts';
-import { meanBias, type Metric } from './metric.ts';
 import { options, targetOf, type Options } from './options.ts';
-import { selectTerms } from './slices.ts';
 
 type Counter = 'decoupled' | 'kept' | 'refitted' | 'terms';
 type Context = PassContext<Counter>;
 
 const formsOf = ({ form }: Options): Form[] => (form === 'auto' ? ['dw-pw', 'pw-dw'] : [form]);
-/** Conjugate gradient steps of one depthwise refit. */
-const steps = 12;
 
 function collectLayers(
   graph: Graph,
@@ -62,28 +55,6 @@ function collectLayers(
   });
 }
 
-interface Data {
-  readonly calibration: Calibration;
-  readonly given: Options;
-}
-
-function sample(
-  data: Data,
-  graph: Graph,
-  layer: Layer,
-  pending: ReadonlySet<string>,
-  context: Context,
-): Promise<LayerRows> {
-  const patch = layer.group.inputs * layer.group.taps;
-  const maxRows = Math.max(16384, 4 * patch);
-  return sampleLayer(data.calibration, graph, layer.conv, {
-    pointsPerImage: data.given.points,
-    maxRows,
-    pending,
-    signal: context.signal,
-  });
-}
-
 const adaptiveOf = (given: Options, data: Data | undefined): Adaptive => {
   if (given.adaptive === 'auto') return data ? 'elimination' : 'none';
   return given.adaptive === 'elimination' && !data ? 'energy' : given.adaptive;
@@ -104,7 +75,7 @@ async function candidatesOf(
     const forms = formsOf(given);
     all.push(
       data
-        ? await dataCandidates(layer, await sample(data, graph, layer, new Set(), context), {
+        ? await dataCandidates(layer, await sample(data, graph, layer, new Set()), {
             forms,
             adaptive,
             ridge: given.ridge,
@@ -114,98 +85,6 @@ async function candidatesOf(
   }
   return all;
 }
-
-const startFactors = (layer: Layer, candidate: Decoupled): Factors[] =>
-  candidate.slices.map((slices, index) =>
-    selectTerms(groupKernel(layer, index), slices, candidate.keep),
-  );
-
-interface Built {
-  readonly groups: readonly Factors[];
-  readonly bias?: Float32Array;
-  readonly error: number;
-}
-
-/** Fits every group to the original responses, from the current network's inputs. */
-async function fitLayer(
-  data: Data,
-  graph: Graph,
-  layer: Layer,
-  candidate: Decoupled,
-  pending: ReadonlySet<string>,
-  context: Context,
-): Promise<Built> {
-  const rows = await sample(data, graph, layer, pending, context);
-  const metrics = await layerMetrics(layer, rows, data.given.ridge);
-  const bias = new Float32Array(layer.size.outChannels);
-  const groups: Factors[] = [];
-  let error = 0;
-  for (const [index, start] of startFactors(layer, candidate).entries()) {
-    const metric = metrics[index] as Metric;
-    const kernel = groupKernel(layer, index);
-    const factors = fitFactors(metric, start, { rounds: data.given.rounds, steps });
-    let fit: Fit = { factors, bias: biasOf(metric, factors) };
-    error += errorOf(metric, factors) * metric.targetVariance;
-    if (data.given.relu > 0 && rows.response.relu) {
-      const place = {
-        layer: rows,
-        firstPatch: index * metric.size,
-        firstOutput: index * metric.outputs,
-      };
-      fit = await refineForRelu(metric, kernel, place, fit, [
-        [data.given.relu, 0.1],
-        [data.given.relu, 1],
-      ]);
-    }
-    groups.push(fit.factors);
-    bias.set(fit.bias, index * metric.outputs);
-  }
-  const variance = metrics.reduce((sum, metric) => sum + metric.targetVariance, 0);
-  return { groups, bias, error: variance > 0 ? error / variance : 0 };
-}
-
-/** The graph with the layer's own kernel refitted to its changed input: W* = R_λᵀ C_λ⁻¹. */
-async function refitDense(
-  data: Data,
-  graph: Graph,
-  layer: Layer,
-  pending: ReadonlySet<string>,
-  context: Context,
-): Promise<Graph> {
-  const rows = await sample(data, graph, layer, pending, context);
-  const metrics = await layerMetrics(layer, rows, data.given.ridge);
-  const weight = new Float32Array(layer.weight.length);
-  const bias = new Float32Array(layer.size.outChannels);
-  metrics.forEach((metric, index) => {
-    const { size, outputs } = metric;
-    const { factor } = choleskyWithRidge(metric.gram, size);
-    const solved = solveCholesky(factor, size, metric.cross.slice(), outputs);
-    const kernel = new Float64Array(outputs * size);
-    for (let output = 0; output < outputs; output++)
-      for (let at = 0; at < size; at++)
-        kernel[output * size + at] = solved[at * outputs + output] as number;
-    weight.set(kernel, index * kernel.length);
-    bias.set(meanBias(metric, kernel), index * outputs);
-  });
-  const { conv } = layer;
-  const [weightName, biasName] = [`${conv.name}/refit.weight`, `${conv.name}/refit.bias`];
-  const node = {
-    ...conv,
-    inputs: [conv.inputs[0] as string, weightName, biasName],
-  } as NodeOf<'conv2d'>;
-  const shape = [layer.size.outChannels, layer.group.inputs, ...layer.kernel];
-  return applyPatch(graph, {
-    remove: [conv.name],
-    add: [node],
-    constants: [
-      [weightName, float32(shape, weight)],
-      [biasName, float32([bias.length], bias)],
-    ],
-  });
-}
-
-const biasOf = (metric: Metric, factors: Factors): Float64Array =>
-  meanBias(metric, equivalentKernel(factors));
 
 /** Why a candidate can't be built, if so. */
 function refusal(
@@ -229,7 +108,7 @@ function refusal(
 
 async function run(graph: Graph, given: Options, context: Context): Promise<Graph> {
   const calibration = given.data === 'off' ? undefined : context.calibration;
-  const data = calibration && { calibration, given };
+  const data = calibration && { calibration, given, signal: context.signal };
   const layers = collectLayers(graph, given, calibration, context);
   const networkMacs = totalCost(graph).macs;
   const otherMacs =
@@ -288,15 +167,15 @@ async function buildLayer(
     });
     if (!refit) return undefined;
     context.count('refitted');
-    return refitDense(data, graph, layer, pending, context);
+    return refitDense(data, graph, layer, pending);
   };
   if (!candidate) return keepDense('no number of terms was asked for');
   if (candidate.form === 'dense') return keepDense('dense is the best use of the budget');
-  const decoupled = candidate as Decoupled;
+  const decoupled = candidate;
   if (!given.allowCostlier && decoupled.macs >= dense && context.cost.unit === 'MACs')
     return keepDense('does not pay: as many or more MACs than the dense convolution');
   const built: Built = data
-    ? await fitLayer(data, graph, layer, decoupled, pending, context)
+    ? await fitLayer(data, graph, layer, decoupled, pending)
     : {
         groups: startFactors(layer, decoupled),
         ...(layer.bias ? { bias: layer.bias } : {}),
