@@ -1,3 +1,4 @@
+export { prepareNode } from '@decouple/backend-cpu/node';
 export * from './node/backends.ts';
 export * from './node/files.ts';
 export * from './node/models.ts';
