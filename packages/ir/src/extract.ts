@@ -30,7 +30,7 @@ export function extractGraph(
     }
   }
   const nodes = graph.nodes.filter((node) => needed.has(node));
-  const used = new Set(nodes.flatMap((node) => node.inputs));
+  const used = new Set([...nodes.flatMap((node) => node.inputs), ...outputs]);
   return createGraph({
     ...graph,
     inputs: [...inputs].sort().map((name) => ({ name, type: typeOf(graph, name) })),

@@ -4,7 +4,10 @@
  */
 import type { DType, Tensor } from '@decouple/tensor';
 
-/** A dimension: a size, or a symbolic expression as text (`"N"`, `"(H+1)/2"`); equal texts mean equal sizes. */
+/**
+ * A dimension: a size, a symbol (a word such as `"N"`), or what shape inference makes of symbols as text
+ * (`"floor((H-1)/2)+1"`, see dims.ts). Equal texts mean equal sizes.
+ */
 export type Dim = number | string;
 
 export interface ValueType {

@@ -1,3 +1,9 @@
-import { passThroughOp } from '../pass-through.ts';
+import { z } from 'zod';
+import { unaryOp } from '../unary.ts';
 
-export const dropout = passThroughOp('dropout', 'Dropout in inference: the input, unchanged.');
+export const dropout = unaryOp({
+  kind: 'dropout',
+  doc: 'Dropout in inference: x, unchanged.',
+  attrs: z.strictObject({}),
+  apply: (value) => value,
+});
