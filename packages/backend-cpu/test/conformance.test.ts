@@ -1,8 +1,10 @@
-import { runConformance } from '@decouple/conformance';
+import { modelCases, runConformance } from '@decouple/conformance';
 import { describe, test } from 'vitest';
 import { cpu } from '../src/index.ts';
 import { prepareNode } from '../src/node.ts';
 
 prepareNode();
-for (const fma of [true, false])
-  runConformance({ describe, test }, { ...cpu({ fma }), name: `cpu, ${fma ? 'fused' : 'plain'}` });
+for (const fma of [true, false]) {
+  const backend = { ...cpu({ fma }), name: `cpu, ${fma ? 'fused' : 'plain'}` };
+  runConformance({ describe, test }, backend, { cases: modelCases() });
+}

@@ -1,5 +1,6 @@
 /** Cases from the op records: every sample as a one-node graph, in variants that differ in what is constant. */
 import {
+  bindSymbols,
   createGraph,
   ops,
   recordOf,
@@ -8,8 +9,9 @@ import {
   type Node,
   type OpKind,
 } from '@decouple/ir';
-import { createRandom, type Tensor } from '@decouple/tensor';
+import { createRandom, float32, normals, sizeOf, type Tensor } from '@decouple/tensor';
 import type { Tensors } from '@decouple/backend';
+import { testModels } from './models/index.ts';
 
 /** A network with the inputs to run it on; the interpreter gives the expected outputs. */
 export interface ConformanceCase {
@@ -101,3 +103,17 @@ export function conformanceCases(): ConformanceCase[] {
     });
   });
 }
+
+/** The small test models, for a batch of two and standard normal inputs. */
+export const modelCases = (seed = 1): ConformanceCase[] =>
+  testModels(seed).map(({ name, graph }) => {
+    const bound = bindSymbols(graph, { N: 2 });
+    const random = createRandom(seed).fork(name);
+    const inputs = Object.fromEntries(
+      bound.inputs.map((input) => {
+        const shape = input.type.shape as readonly number[];
+        return [input.name, float32(shape, normals(random, sizeOf(shape)))];
+      }),
+    );
+    return { name: `model: ${name}`, graph: bound, inputs };
+  });

@@ -19,6 +19,7 @@ const layerKinds = [
   'activation',
   'add',
   'concat',
+  'residual',
   'gate',
   'slice',
   'pad',
@@ -146,6 +147,23 @@ function addJoin(growth: Growth, x: string, shape: Shape4, gene: Gene): string |
       });
 }
 
+/** A convolution that keeps rows and columns, plus an earlier value of that size, then an activation. */
+function addResidual(growth: Growth, x: string, shape: Shape4, gene: Gene): string | undefined {
+  const fits = growth.made.filter(
+    (value) => value.shape[2] === shape[2] && value.shape[3] === shape[3],
+  );
+  const other = fits[gene.pick[0] % fits.length];
+  if (!other) return undefined;
+  const kernel = gene.kernel.map((size) => size | 1) as [number, number];
+  const [rows, columns] = [kernel[0] >> 1, kernel[1] >> 1];
+  const fanIn = shape[1] * kernel[0] * kernel[1];
+  const weight = constant(growth, [other.shape[1], shape[1], ...kernel], 1 / Math.sqrt(fanIn));
+  return growth.builder.node('conv2d', [x, weight, '', other.name], {
+    pads: [rows, columns, rows, columns],
+    activation: activations[gene.pick[1] % activations.length] ?? null,
+  });
+}
+
 /** Squeeze and excite: x · sigmoid(mean(x)). */
 function addGate(growth: Growth, x: string): string {
   const mean = growth.builder.node('global-average-pool', [x]);
@@ -200,6 +218,8 @@ function addLayer(growth: Growth, x: string, shape: Shape4, gene: Gene): string 
     case 'add':
     case 'concat':
       return addJoin(growth, x, shape, gene);
+    case 'residual':
+      return addResidual(growth, x, shape, gene);
     case 'gate':
       return addGate(growth, x);
     case 'slice':
@@ -239,7 +259,9 @@ function growGraph(genes: readonly Gene[], shape: Shape4, seed: number): Conform
   let last = { name: builder.input('x', shape), shape };
   growth.made.push(last);
   for (const gene of genes) {
-    const windowed = !['activation', 'add', 'concat', 'gate', 'slice', 'pad'].includes(gene.kind);
+    const windowed = !['activation', 'add', 'concat', 'residual', 'gate', 'slice', 'pad'].includes(
+      gene.kind,
+    );
     if (windowed && !windowFits(gene, last.shape)) continue;
     const name = addLayer(growth, last.name, last.shape, gene);
     const after = name ? shapeAfter(growth, name) : undefined;

@@ -11,8 +11,8 @@ import { randomGraphs } from './random-graphs.ts';
 
 /** What the suite needs of a test framework; vitest, jest, mocha and node:test fit. */
 export interface TestFramework {
-  describe(name: string, body: () => void): void;
-  test(name: string, body: () => void | Promise<void>): void;
+  readonly describe: (name: string, body: () => void) => void;
+  readonly test: (name: string, body: () => void | Promise<void>) => void;
 }
 
 export interface ConformanceOptions {

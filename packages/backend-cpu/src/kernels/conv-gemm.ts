@@ -51,12 +51,16 @@ export function packWeights(target: Float32Array, source: Float32Array, shape: C
     for (let first = 0; first < outChannels; first += 16) {
       const width = Math.min(16, paddedChannels(outChannels) - first);
       const base = group * groupWeights(shape) + first * taps * channels;
-      for (let lane = 0; lane < Math.min(16, outChannels - first); lane++) {
-        let from = (group * outChannels + first + lane) * channels * taps;
-        for (let channel = 0; channel < channels; channel++)
-          for (let tap = 0; tap < taps; tap++)
-            target[base + (tap * channels + channel) * width + lane] = source[from++] as number;
-      }
+      const lanes = Math.min(16, outChannels - first);
+      const from = (group * outChannels + first) * channels * taps;
+      // Reads go along one stream a lane and writes along one a tap, which caches like.
+      for (let channel = 0; channel < channels; channel++)
+        for (let tap = 0; tap < taps; tap++) {
+          const to = base + (tap * channels + channel) * width;
+          let at = from + channel * taps + tap;
+          for (let lane = 0; lane < lanes; lane++, at += channels * taps)
+            target[to + lane] = source[at] as number;
+        }
     }
 }
 
