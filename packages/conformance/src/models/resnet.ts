@@ -25,7 +25,7 @@ interface Block {
   readonly stride: number;
 }
 
-const lastScale = 0.4;
+const lastScale = 0.25;
 
 function basicBranch(net: Layers, { name, x, channels, stride }: Block): Feature {
   let y = net.conv(`${name}.conv1`, x, channels, { kernel: 3, stride });

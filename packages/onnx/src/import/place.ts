@@ -6,6 +6,7 @@ import {
   elementsOf,
   inferNode,
   interpretNode,
+  recordOf,
   staticShape,
   typeOfTensor,
   type Node,
@@ -88,6 +89,8 @@ export function placeAll(session: Session, { nodes, constants }: Collected): str
   }
   const before = session.nodes.length;
   for (const node of nodes) {
+    const absent = recordOf(node.op).inputs.find((spec, at) => !spec.optional && !node.inputs[at]);
+    if (absent) throw new ModelError(`input '${absent.name}' is missing`);
     const inputs = node.inputs.filter(Boolean).map((input) => session.typeOf(input));
     try {
       place(session, node);

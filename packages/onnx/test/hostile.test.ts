@@ -1,0 +1,75 @@
+/** Damaged files: truncated or with changed bytes they give an error of ours, or import; never anything else. */
+import { readFileSync } from 'node:fs';
+import { createRandom, DecoupleError, float32, int64 } from '@decouple/tensor';
+import { describe, expect, it } from 'vitest';
+import { importOnnx } from '../src/index.ts';
+import { model, node } from './protos.ts';
+
+const small = model({
+  inputs: { x: ['N', 3, 6, 6] },
+  outputs: ['y'],
+  constants: {
+    w: float32([2, 3, 1, 1], [1, 2, 3, 4, 5, 6]),
+    zero: int64([0]),
+    one: int64([1]),
+    rest: int64([-1]),
+  },
+  nodes: [
+    node('Conv', 'x w', 'a', { pads: [0, 0, 0, 0], strides: [1, 1] }),
+    node('Shape', 'a', 's'),
+    node('Slice', 's zero one', 'n'),
+    node('Concat', 'n rest', 't', { axis: 0 }),
+    node('Reshape', 'a t', 'f'),
+    node('Clip', 'f', 'g'),
+    node('Mystery', 'g', 'y', { mode: 'a' }, { domain: 'com.example' }),
+  ],
+});
+
+/** Whether the bytes import; anything thrown must be an error of ours. */
+function imports(bytes: Uint8Array): boolean {
+  try {
+    importOnnx(bytes, { file: 'damaged.onnx' });
+    return true;
+  } catch (error) {
+    if (!(error instanceof DecoupleError)) throw error;
+    expect(error.message).toMatch(/^damaged\.onnx: /);
+    return false;
+  }
+}
+
+describe('damaged files', () => {
+  it('refuses every truncation', () => {
+    // Without the last field, the operator sets, the file is whole but says opset 1.
+    for (let length = 0; length < small.length; length++)
+      expect(imports(small.subarray(0, length)), `${length} of ${small.length} bytes`).toBe(false);
+    expect(imports(small)).toBe(true);
+  });
+
+  it('survives any changed byte', () => {
+    for (let at = 0; at < small.length; at++)
+      for (const change of [1, 0x80, 0xff]) {
+        const damaged = Uint8Array.from(small);
+        damaged[at] = (damaged[at] as number) ^ change;
+        imports(damaged);
+      }
+  });
+
+  it('survives a thousand random changes of several bytes', () => {
+    const random = createRandom(11);
+    for (let round = 0; round < 1000; round++) {
+      const damaged = Uint8Array.from(small);
+      for (let count = 0; count < 4; count++)
+        damaged[random.below(damaged.length)] = random.below(256);
+      imports(damaged);
+    }
+  });
+
+  it('refuses a truncated real network', () => {
+    const bytes = readFileSync(
+      new URL('../../../test-models/resnet20-cifar10.onnx', import.meta.url),
+    );
+    const random = createRandom(4);
+    for (let round = 0; round < 25; round++)
+      expect(imports(bytes.subarray(0, random.below(bytes.length)))).toBe(false);
+  });
+});

@@ -1,0 +1,69 @@
+/** Every sample of every op: exported, run by onnxruntime, and compared with the interpreter. */
+import {
+  createGraph,
+  interpret,
+  ops,
+  recordOf,
+  typeOfTensor,
+  type Graph,
+  type Node,
+  type OpKind,
+} from '@decouple/ir';
+import { createRandom, type Tensor } from '@decouple/tensor';
+import { describe, expect, it } from 'vitest';
+import { exportOnnx, importOnnx } from '../src/index.ts';
+import { expectClose, runOrt } from './protos.ts';
+
+/** Inputs that ONNX or the importer needs to know: the others are fed. */
+const known = new Set(['weight', 'bias', 'scale', 'mean', 'variance', 'shape']);
+
+function sampleGraph(
+  op: OpKind,
+  values: readonly (Tensor | undefined)[],
+  attrs: unknown,
+): { graph: Graph; feeds: Record<string, Tensor> } {
+  const specs = recordOf(op).inputs;
+  const constants = new Map<string, Tensor>();
+  const feeds: Record<string, Tensor> = {};
+  const inputs = values.map((value, index) => {
+    if (!value) return '';
+    const spec = specs[Math.min(index, specs.length - 1)]?.name ?? '';
+    const name = `${spec}${index}`;
+    if (known.has(spec)) constants.set(name, value);
+    else feeds[name] = value;
+    return name;
+  });
+  const node = { name: 'node', op, inputs, outputs: ['y'], attrs, origin: 'node' } as Node;
+  const graph = createGraph({
+    name: 'sample',
+    inputs: Object.entries(feeds).map(([name, value]) => ({ name, type: typeOfTensor(value) })),
+    outputs: ['y'],
+    nodes: [node],
+    constants,
+  });
+  return { graph, feeds };
+}
+
+const opsets = [13, 18, 21];
+
+const samplesOf = (op: OpKind) => recordOf(op).samples(createRandom(5));
+
+it('covers every op but opaque', () => {
+  const kinds = Object.keys(ops) as OpKind[];
+  expect(kinds.filter((op) => samplesOf(op).length === 0)).toEqual(['opaque']);
+});
+
+describe.each((Object.keys(ops) as OpKind[]).filter((op) => op !== 'opaque'))('%s', (op) => {
+  const samples = samplesOf(op);
+  it.each(samples.map((sample) => [sample.name, sample] as const))('%s', async (_name, sample) => {
+    const { graph, feeds } = sampleGraph(op, sample.inputs, sample.attrs);
+    const expected = interpret(graph, feeds);
+    for (const opset of opsets) {
+      const bytes = exportOnnx(graph, { opset });
+      expectClose(await runOrt(bytes, feeds), expected);
+      const again = importOnnx(bytes);
+      expect(again.warnings).toEqual([]);
+      expectClose(interpret(again.graph, feeds), expected);
+    }
+  });
+});
