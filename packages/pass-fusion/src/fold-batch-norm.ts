@@ -81,10 +81,9 @@ function foldAfter(graph: Graph, layer: Layer, norm: Norm, affine: Affine): Rule
   if (!feedsOnly(graph, layer, norm)) return { skip: 'the layer before has other readers' };
   const { weight, bias } = weights;
   const perOutput = weight.data.length / affine.factor.length;
-  const scaled = Float64Array.from(
-    weight.data,
-    (value, index) => value * (affine.factor[Math.floor(index / perOutput)] as number),
-  );
+  const scaled = new Float64Array(weight.data);
+  for (let index = 0; index < scaled.length; index++)
+    scaled[index]! *= affine.factor[Math.floor(index / perOutput)] as number;
   const shifted = affine.offset.map(
     (value, index) => value + (affine.factor[index] as number) * (bias?.data[index] ?? 0),
   );

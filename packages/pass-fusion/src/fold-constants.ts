@@ -12,7 +12,7 @@ import {
   type OpKind,
 } from '@decouple/ir';
 import { definePass, type RuleResult } from '@decouple/pass-manager';
-import { int64, type Tensor } from '@decouple/tensor';
+import { int64, sizeOf, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { holdsNumbers, inputOf } from './layers.ts';
 
@@ -48,8 +48,10 @@ function fold(node: Node, graph: Graph, { maxElements }: Options): RuleResult {
     const type = graph.types.get(output);
     return type && staticShape(type);
   });
-  if (shapes.some((shape) => !shape || shape.reduce((a, b) => a * b, 1) > maxElements))
-    return { skip: 'its result is larger than maxElements, or of unknown size' };
+  if (!shapes.every((shape) => shape !== undefined))
+    return { skip: 'its result is of unknown size' };
+  if (shapes.some((shape) => sizeOf(shape) > maxElements))
+    return { skip: 'its result is larger than maxElements' };
   const results = evaluate(node, graph);
   if (!results) return { skip: 'its input is of unknown size' };
   if (!results.every(holdsNumbers)) return { skip: 'its result is not finite' };

@@ -82,9 +82,9 @@ export function nameWeights(
   const weightName = freshName(graph, `${layer}/weight`);
   const biasName = bias && freshName(graph, `${layer}/bias`);
   const constants: (readonly [string, Tensor])[] = [
-    [weightName, float32(weight.shape, Float32Array.from(weight.data))],
+    [weightName, float32(weight.shape, new Float32Array(weight.data))],
   ];
-  if (bias && biasName) constants.push([biasName, float32([bias.length], Float32Array.from(bias))]);
+  if (bias && biasName) constants.push([biasName, float32([bias.length], new Float32Array(bias))]);
   return { constants, weight: weightName, bias: biasName };
 }
 

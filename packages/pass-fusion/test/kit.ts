@@ -57,20 +57,20 @@ export function net(): Net {
   };
 }
 
-/** Normal inputs; symbols become 2. */
-export function inputsFor(graph: Graph): Record<string, Tensor> {
+/** Normal inputs; symbols become `size`. */
+export function inputsFor(graph: Graph, size: number): Record<string, Tensor> {
   const random = createRandom(11);
   return Object.fromEntries(
     graph.inputs.map(({ name, type }) => {
-      const shape = type.shape.map((dim) => (typeof dim === 'number' ? dim : 2));
+      const shape = type.shape.map((dim) => (typeof dim === 'number' ? dim : size));
       return [name, float32(shape, normals(random, sizeOf(shape)))];
     }),
   );
 }
 
 /** Same outputs up to `tolerance`, relative to the largest of each. */
-export function expectSame(before: Graph, after: Graph, tolerance = 1e-5): void {
-  const inputs = inputsFor(before);
+export function expectSame(before: Graph, after: Graph, tolerance = 1e-5, batch = 2): void {
+  const inputs = inputsFor(before, batch);
   const [expected, actual] = [interpret(before, inputs), interpret(after, inputs)];
   expect(Object.keys(actual)).toEqual(Object.keys(expected));
   for (const [name, value] of Object.entries(expected))
