@@ -41,8 +41,7 @@ export function cpu(options: CpuOptions = {}): Backend {
   notesOn(options.threads ?? 1);
   const backend: Backend = {
     name: 'cpu',
-    legalize:
-      'fold-constants, fold-batch-norm, remove-identity, merge-linear, fuse-activations, fuse-residual',
+    legalize: 'fold-constants, fold-batch-norm, remove-identity, fuse-activations, fuse-residual',
     supports: (_graph, node) => {
       const entry = kernels[node.op];
       return 'unsupported' in entry ? entry : true;

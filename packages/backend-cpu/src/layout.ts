@@ -114,10 +114,7 @@ const overwriting = new Set([
 
 /** Values that a node's result may overwrite, best first: convolutions may write over their residual. */
 function overwritable(node: Node): readonly string[] {
-  if (node.op === 'conv2d' || node.op === 'linear') {
-    const residual = node.inputs[3];
-    return residual && residual !== node.inputs[0] ? [residual] : [];
-  }
+  if (node.op === 'conv2d' || node.op === 'linear') return node.inputs.slice(3);
   return overwriting.has(node.op) ? node.inputs.slice(0, 2) : [];
 }
 
@@ -181,12 +178,20 @@ class LayoutPlanner {
     const view = this.views.get(node.outputs[0] ?? '');
     const storage = view && this.storages[view.address.buffer];
     if (!view || !storage) return;
-    const free = overwritable(node)
-      .map((value) => this.views.get(value))
-      .find(
-        (other) => other && sameStrides(view, other) && lastUse.get(other.address.buffer) === step,
-      );
-    if (free) storage.inPlaceOf = free.address.buffer;
+    const isFree = (name: string): boolean => {
+      const other = this.views.get(name);
+      if (!other || !sameStrides(view, other)) return false;
+      if (lastUse.get(other.address.buffer) !== step) return false;
+      // What else the node reads must not lie there in another order: it would be overwritten too early.
+      return node.inputs.every((input, place) => {
+        const read = this.views.get(input);
+        if (read?.address.buffer !== other.address.buffer) return true;
+        return overwriting.has(node.op) ? sameStrides(view, read) : place === 3;
+      });
+    };
+    const free = overwritable(node).find(isFree);
+    const buffer = free === undefined ? undefined : this.views.get(free)?.address.buffer;
+    if (buffer !== undefined) storage.inPlaceOf = buffer;
   }
 
   plan(): Layout {
