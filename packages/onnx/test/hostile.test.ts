@@ -39,7 +39,6 @@ function imports(bytes: Uint8Array): boolean {
 
 describe('damaged files', () => {
   it('refuses every truncation', () => {
-    // Without the last field, the operator sets, the file is whole but says opset 1.
     for (let length = 0; length < small.length; length++)
       expect(imports(small.subarray(0, length)), `${length} of ${small.length} bytes`).toBe(false);
     expect(imports(small)).toBe(true);

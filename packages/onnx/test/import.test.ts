@@ -102,10 +102,21 @@ describe('forms that differ between operator sets', () => {
     expect(several.warnings[0]?.message).toContain('before opset 13');
   });
 
-  it('refuses operator sets older than 7', () => {
-    expect(() => importOnnx(model(one(node('Relu', 'x', 'y'), { opset: 6 })))).toThrow(
-      /operator set 6 is older than 7/,
-    );
+  it('aligns axes as before opset 7', () => {
+    const nodes = [
+      node('Add', 'x c', 'a', { broadcast: 1, axis: 1 }),
+      node('Mul', 'a w', 'b', { broadcast: 1 }),
+      node('Dropout', 'b', 'y m', { is_test: 1 }),
+    ];
+    const constants = { c: weights(3), w: weights(7) };
+    const spec = one(nodes, { opset: 6, irVersion: 3, constants });
+    const { graph, warnings } = importOnnx(model(spec));
+    expect(warnings).toEqual([]);
+    expect(kinds(graph)).toEqual(['add', 'mul', 'dropout']);
+    expect(graph.types.get(graph.nodes[0]?.inputs[1] ?? '')?.shape).toEqual([3, 1, 1]);
+    const training = importOnnx(model(one(node('Dropout', 'x', 'y'), { opset: 6 })));
+    expect(training.warnings[0]?.message).toContain('training mode');
+    expect(() => exportOnnx(training.graph)).toThrow(/operator set 6/);
   });
 });
 
@@ -195,12 +206,12 @@ describe('matrix products', () => {
     expect(kinds(await checked(spec))).toEqual(['mul', 'transpose', 'matmul']);
   });
 
-  it('keeps Gemm with a transposed A opaque', () => {
+  it('transposes A of Gemm', async () => {
     const spec = one(node('Gemm', 'x w', 'y', { transA: 1 }), {
       inputs: { x: [5, 2] },
       constants: { w: weights(5, 4) },
     });
-    expect(kinds(importOnnx(model(spec)).graph)).toEqual(['opaque']);
+    expect(kinds(await checked(spec))).toEqual(['transpose', 'linear']);
   });
 
   it('makes MatMul linear only for rank 2', async () => {
@@ -352,6 +363,16 @@ describe('constants', () => {
     ]);
   });
 
+  it('takes inputs that stay the same for constants', () => {
+    const spec = one(node('Reshape', 'x target', 'y'), {
+      graph: { input: [info('target', [2], DataType.INT64)] },
+    });
+    expect(kinds(importOnnx(model(spec)).graph)).toEqual(['opaque']);
+    const { graph } = importOnnx(model(spec), { fixed: { target: int64([0, -1]) } });
+    expect(graph.inputs.map(({ name }) => name)).toEqual(['x']);
+    expect(attrsOf(graph, 'y')).toEqual({ shape: [0, -1] });
+  });
+
   it.each([NaN, Infinity])('refuses a weight of %d, naming it', (value) => {
     const constants = { bad: float32([2], [1, value]) };
     const spec = one(node('Add', 'x bad', 'y'), { inputs: { x: [2] }, constants });
@@ -426,6 +447,14 @@ describe('names', () => {
       model(one(node('Relu', 'x', 'y'), { inputs: { x: [undefined, 3, undefined, 'W'] } })),
     );
     expect(graph.inputs[0]?.type.shape).toEqual(['N', 3, 'x.2', 'W']);
+  });
+
+  it('ignores masks that nothing reads', async () => {
+    const nodes = [node('Dropout', 'x', 'a mask'), node('Relu', 'a', 'y')];
+    expect(kinds(await checked(one(nodes)))).toEqual(['dropout', 'relu']);
+    const read = [...nodes, node('Cast', 'mask', 'm', { to: DataType.FLOAT })];
+    const { graph } = importOnnx(model(one(read, { outputs: ['y', 'm'] })));
+    expect(kinds(graph)).toEqual(['opaque', 'relu', 'cast']);
   });
 
   it('drops nodes that nothing reads', () => {

@@ -27,8 +27,13 @@ function opaqueOpset(graph: Graph): number | undefined {
 }
 
 function opsetOf(graph: Graph, wanted: number | undefined): number {
+  const opaque = opaqueOpset(graph);
+  if (wanted === undefined && opaque !== undefined && opaque < opsets.oldest)
+    throw new UnsupportedError(
+      `opaque nodes of operator set ${opaque} can't be exported, the oldest is ${opsets.oldest}`,
+    );
   if (wanted === undefined)
-    return opaqueOpset(graph) ?? (graph.nodes.some((node) => node.op === 'hard-swish') ? 14 : 13);
+    return opaque ?? (graph.nodes.some((node) => node.op === 'hard-swish') ? 14 : 13);
   if (!Number.isInteger(wanted) || wanted < opsets.oldest || wanted > opsets.newest)
     throw new OptionError(
       `opset: whole number from ${opsets.oldest} to ${opsets.newest} expected, got ${wanted}`,

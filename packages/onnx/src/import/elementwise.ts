@@ -12,10 +12,32 @@ const unary =
   (call) =>
     call.result(op, call.inputs, {});
 
+/**
+ * Before opset 7, `broadcast` aligned the axes of b with those of a from `axis` on; without it they end together, as
+ * they do since.
+ */
+function alignedRight(call: Call): string | undefined {
+  const b = call.inputs[1] ?? '';
+  if (call.opset >= 7 || !call.attrs.integer('broadcast', 0) || !call.attrs.has('axis')) return b;
+  const [ranks, axis] = [
+    [0, 1].map((at) => call.typeOf(at)?.shape.length),
+    call.attrs.integer('axis', 0),
+  ];
+  const [left, right] = ranks;
+  if (left === undefined || right === undefined) return undefined;
+  const trailing = left - (axis < 0 ? axis + left : axis) - right;
+  if (trailing <= 0) return b;
+  const axes = Array.from({ length: trailing }, (_, at) => right + at);
+  return call.step('aligned', 'unsqueeze', [b], { axes });
+}
+
 const binary =
   (op: 'add' | 'sub' | 'mul' | 'div'): Importer =>
-  (call) =>
-    call.result(op, call.inputs, {});
+  (call) => {
+    const right = alignedRight(call);
+    if (right === undefined) return 'the ranks of the inputs are unknown';
+    call.result(op, [call.inputs[0] as string, right, ...call.inputs.slice(2)], {});
+  };
 
 const leakyRelu: Importer = (call) =>
   call.result('leaky-relu', call.inputs, { alpha: call.attrs.float('alpha', Math.fround(0.01)) });
@@ -93,6 +115,7 @@ const reduceMean: Importer = (call) => {
 
 const castTo: Importer = (call) => {
   call.attrs.ignore('saturate', 'round_mode');
+  if (call.opset < 6) return 'element types as text (as before opset 6)';
   const to = dtypeOf(call.attrs.integer('to', 0));
   if (!to) return `element type ${call.attrs.integer('to', 0)} has no counterpart here`;
   call.result('cast', call.inputs, { to });
@@ -101,6 +124,7 @@ const castTo: Importer = (call) => {
 const dropout: Importer = (call) => {
   call.attrs.ignore('ratio', 'seed');
   if (call.outputs[1]) return 'the mask is used';
+  if (call.opset < 7 && call.attrs.integer('is_test', 0) === 0) return 'training mode';
   const training = call.constant(2);
   if (call.has(2) && (!training || numbersOf(training)[0] !== 0)) return 'training mode';
   call.result('dropout', [call.inputs[0] as string], {});

@@ -4,29 +4,21 @@ import { ModelError, type Tensor } from '@decouple/tensor';
 import { dataTypeName, type GraphProto, type ModelProto, type ValueInfoProto } from '../proto.ts';
 import { dtypeOf, importTensor, isWidened, toInteger } from '../tensors.ts';
 
-/** The oldest operator set whose broadcasting is NumPy's. */
-const oldestOpset = 7;
-
 /** `''` and `'ai.onnx'` are the same operator set. */
 export const domainOf = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);
 
 /**
- * Versions of the operator sets by domain.
- * @throws ModelError when ONNX's own set is older than 7.
+ * Versions of the operator sets by domain. Before IR version 3 files named none and meant the first.
+ * @throws ModelError when a newer file names none.
  */
 export function opsetsOf(proto: ModelProto): Map<string, number> {
-  const opsets = new Map(
-    proto.opsetImport.map(({ domain, version }) => [
-      domainOf(domain),
-      toInteger(version, `operator set '${domain}'`),
-    ]),
-  );
-  const own = opsets.get('') ?? 1;
-  if (own < oldestOpset)
-    throw new ModelError(
-      `operator set ${own} is older than ${oldestOpset}; convert the model with onnx.version_converter`,
-    );
-  return opsets;
+  const opsets = proto.opsetImport.map(({ domain, version }): [string, number] => [
+    domainOf(domain),
+    toInteger(version, `operator set '${domain}'`),
+  ]);
+  if (!opsets.length && proto.irVersion >= 3n)
+    throw new ModelError('the file names no operator set: truncated?');
+  return new Map([['', 1], ...opsets]);
 }
 
 /** Type of a declared value: dimensions that are neither sizes nor symbols get the symbol `<value>.<axis>`. */

@@ -14,7 +14,7 @@ import {
   type Graph,
   type Node,
 } from '@decouple/ir';
-import { DecoupleError, ModelError, UnsupportedError } from '@decouple/tensor';
+import { DecoupleError, ModelError, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { metadataOf } from '../metadata.ts';
 import { decodeModel, type ModelProto, type NodeProto } from '../proto.ts';
 import { readAttributes } from './attributes.ts';
@@ -30,6 +30,8 @@ export interface ImportOptions {
   readonly name?: string;
   /** Name of the file, for messages. */
   readonly file?: string;
+  /** Values of inputs that stay the same for every run: they become constants. */
+  readonly fixed?: Readonly<Record<string, Tensor>>;
 }
 
 /** Something of the file that the graph does not hold, or holds without understanding it. */
@@ -57,9 +59,13 @@ function lower(
   const inputs = [...proto.input];
   while (inputs.at(-1) === '') inputs.pop();
   const attrs = readAttributes(proto, 'attributes');
-  const { opType, output: outputs } = proto;
+  const { opType } = proto;
+  // Files list masks and indices even where nothing reads them.
+  const outputs = proto.output.map((output, at) => (at && !session.read.has(output) ? '' : output));
   const base = { opType, opset, name, origin: originOf(proto, name), inputs, outputs, attrs };
   try {
+    // A hint about memory, of the first operator set.
+    attrs.ignore('consumed_inputs');
     const { call, collected } = createCall(base, session);
     const refusal = importer(call);
     if (refusal) return refusal;
@@ -124,11 +130,11 @@ function finish(session: Session, model: ModelProto, name: string): Imported {
   return { graph, warnings: summarize(session, nodes) };
 }
 
-function importModel(bytes: Uint8Array, file: string, name: string | undefined): Imported {
+function importModel(bytes: Uint8Array, file: string, options: ImportOptions): Imported {
   const model = decodeModel(bytes, file);
   if (!model.graph) throw new ModelError('no graph in the file: not an ONNX model?');
   const opsets = opsetsOf(model);
-  const session = createSession(model.graph, opsets);
+  const session = createSession(model.graph, opsets, options.fixed ?? {});
   const names = nodeNames(model.graph);
   model.graph.node.forEach((node, index) => {
     if (!node.output.some(Boolean)) return;
@@ -139,18 +145,18 @@ function importModel(bytes: Uint8Array, file: string, name: string | undefined):
       throw new ModelError(`${node.opType} '${names[index]}': ${error.message}`, { cause: error });
     }
   });
-  return finish(session, model, name ?? (model.graph.name || 'model'));
+  return finish(session, model, options.name ?? (model.graph.name || 'model'));
 }
 
 /**
- * Imports an ONNX model, operator set 7 or newer. Nodes and values keep their names; what has no counterpart becomes
+ * Imports an ONNX model. Nodes and values keep their names; what has no counterpart becomes
  * an `opaque` node and is listed in the warnings.
  * @throws ModelError naming the file and node when the file is truncated, malformed or contradicts itself.
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Imported {
   const file = options.file ?? options.name ?? 'ONNX model';
   try {
-    return importModel(bytes, file, options.name);
+    return importModel(bytes, file, options);
   } catch (error) {
     if (!(error instanceof DecoupleError) || error.message.startsWith(`${file}: `)) throw error;
     throw new ModelError(`${file}: ${error.message}`, { cause: error });

@@ -1,7 +1,7 @@
 /**
  * Matrix products. A constant right factor makes a `linear` layer, y = x·Wᵀ + b; scale factors and transpositions
- * of Gemm, y = α·A'·B' + β·C, are folded into its constants. Otherwise the product is spelled out as `matmul`.
- * Not handled (stays opaque): a transposed A.
+ * of Gemm, y = α·A'·B' + β·C, are folded into its constants. Otherwise the product is spelled out as `matmul`; a
+ * transposed A always is a `transpose`.
  */
 import { float32, isFloat32, type Tensor } from '@decouple/tensor';
 import type { Call, Importer } from './call.ts';
@@ -51,11 +51,17 @@ function addend(call: Call, beta: number): string {
   return call.step('scaled-addend', 'mul', [c, call.define('beta', float32([], [beta]))], {});
 }
 
+function leftFactor(call: Call): string {
+  const a = call.inputs[0] as string;
+  if (call.attrs.integer('transA', 0) === 0) return a;
+  return call.step('left', 'transpose', [a], { permutation: [1, 0] });
+}
+
 function gemmByConstant(call: Call, matrix: Tensor<'float32'>, alpha: number, beta: number): void {
   const straight = call.attrs.integer('transB', 0) !== 0;
   const weight = scaled(straight ? matrix : transposed(matrix), alpha);
   const name = weight === matrix ? (call.inputs[1] as string) : call.define('weight', weight);
-  const x = call.inputs[0] as string;
+  const x = leftFactor(call);
   if (!call.has(2)) return call.result('linear', [x, name], {});
   const bias = biasOf(call, beta, weight.shape[0] as number);
   if (bias !== undefined) return call.result('linear', [x, name, bias], {});
@@ -64,10 +70,10 @@ function gemmByConstant(call: Call, matrix: Tensor<'float32'>, alpha: number, be
 
 const gemm: Importer = (call) => {
   const [alpha, beta] = [call.attrs.float('alpha', 1), call.attrs.float('beta', 1)];
-  if (call.attrs.integer('transA', 0) !== 0) return 'a transposed A';
+  call.attrs.ignore('broadcast');
   const matrix = matrixAt(call, 1);
   if (matrix) return gemmByConstant(call, matrix, alpha, beta);
-  let [a, b] = call.inputs as [string, string];
+  let [a, b] = [leftFactor(call), call.inputs[1] as string];
   if (alpha !== 1)
     a = call.step('scaled', 'mul', [a, call.define('alpha', float32([], [alpha]))], {});
   if (call.attrs.integer('transB', 0) !== 0)

@@ -15,6 +15,8 @@ export interface Session extends Knowledge {
   readonly constants: Map<string, Tensor>;
   readonly contents: Map<string, readonly Dim[]>;
   readonly defined: Set<string>;
+  /** Values that a node reads or the graph gives. */
+  readonly read: ReadonlySet<string>;
   readonly nodes: Node[];
   /** Why nodes are opaque, by node name. */
   readonly refusals: Map<string, string>;
@@ -22,9 +24,13 @@ export interface Session extends Knowledge {
 }
 
 /** @throws ModelError when inputs or initializers are malformed. */
-export function createSession(proto: GraphProto, opsets: ReadonlyMap<string, number>): Session {
-  const inputs = inputsOf(proto);
-  const constants = initializersOf(proto);
+export function createSession(
+  proto: GraphProto,
+  opsets: ReadonlyMap<string, number>,
+  fixed: Readonly<Record<string, Tensor>>,
+): Session {
+  const inputs = inputsOf(proto).filter(({ name }) => !(name in fixed));
+  const constants = new Map([...initializersOf(proto), ...Object.entries(fixed)]);
   const types = new Map(inputs.map(({ name, type }) => [name, type]));
   for (const [name, value] of constants) types.set(name, typeOfTensor(value));
   const contents = new Map<string, readonly Dim[]>();
@@ -41,6 +47,10 @@ export function createSession(proto: GraphProto, opsets: ReadonlyMap<string, num
     constants,
     contents,
     defined: new Set(types.keys()),
+    read: new Set([
+      ...proto.node.flatMap((node) => node.input),
+      ...proto.output.map(({ name }) => name),
+    ]),
     nodes: [],
     refusals: new Map(),
     foldedElements: 0,

@@ -101,7 +101,7 @@ function reshapeTarget(call: Call, target: readonly Dim[]): Dim[] | string {
 }
 
 const reshape: Importer = (call) => {
-  const target = call.contents(1);
+  const target = call.opset < 5 ? call.attrs.integers('shape') : call.contents(1);
   if (!target) return 'the target shape is computed at run time';
   if (call.attrs.integer('allowzero', 0) !== 0 && target.includes(0)) return 'allowzero';
   const shape = reshapeTarget(call, target);

@@ -126,6 +126,7 @@ const globalAveragePool: Importer = (call) => {
 const batchNormalization: Importer = (call) => {
   call.attrs.ignore('momentum');
   if (call.attrs.integer('training_mode', 0) !== 0) return 'training mode';
+  if (call.opset < 7 && call.attrs.integer('is_test', 0) === 0) return 'training mode';
   if (call.attrs.integer('spatial', 1) !== 1) return 'statistics per position (spatial = 0)';
   if (call.outputs.slice(1).some(Boolean)) return 'training outputs are used';
   call.result('batch-normalization', call.inputs, { epsilon: call.attrs.float('epsilon', 1e-5) });
