@@ -2,6 +2,7 @@
 import type { Delegation, KernelTable } from '../kernel.ts';
 import { conv2d, linear } from './conv2d.ts';
 import { batchNormalization, binary, unary } from './elementwise.ts';
+import { gather } from './gather.ts';
 import { globalAveragePool, reduceMean } from './mean.ts';
 import { concat, pad, reshape, slice, transpose } from './movement.ts';
 import { averagePool, maxPool } from './pool.ts';
@@ -39,7 +40,7 @@ export const kernels = {
   squeeze: reshape,
   unsqueeze: reshape,
   transpose,
-  gather: rare,
+  gather,
   shape: shapes,
   cast: shapes,
   identity: reshape,

@@ -43,6 +43,15 @@ function samples(random: Random): Sample<Attrs>[] {
     ['scalar index', [4, 3], int64([2], []), 0],
     ['rows, negative index', [4, 3], int64([3, 0, -1]), 0],
     ['channels', [2, 5, 3, 3], int64([4, 1, 1, 0]), 1],
+    [
+      'channels, repeated and sorted',
+      [2, 13, 3, 4],
+      int64([0, 0, 0, 1, 1, 2, 5, 5, 6, 7, 11, 12, 12, 12]),
+      1,
+    ],
+    ['channels, out of order', [1, 16, 2, 3], int64([15, 0, 9, 3, 3, 14]), 1],
+    ['images', [3, 4, 2, 2], int64([2, 0]), 0],
+    ['columns', [1, 4, 3, 5], int64([4, 4, 1]), 3],
     ['2-D indices, last axis', [2, 6], int64([0, 5, 2, 3], [2, 2]), -1],
   ];
   return [
