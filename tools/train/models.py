@@ -1,6 +1,10 @@
 """The two networks: a half-width VGG16 and ResNet-20, both for 32x32 RGB images."""
+from functools import partial
+
 import torch.nn.functional as F
 from torch import nn
+
+from convolution import Conv3x3
 
 VGG_STAGES = ((32, 32), (64, 64), (128, 128, 128), (256, 256, 256), (256, 256, 256))
 
@@ -16,8 +20,9 @@ class VGG16(nn.Module):
         super().__init__()
         channels = 3
         for stage, widths in enumerate(VGG_STAGES, 1):
+            conv = Conv3x3 if stage >= 4 else partial(nn.Conv2d, kernel_size=3, padding=1)
             for index, width in enumerate(widths, 1):
-                self.add_module(f"conv{stage}_{index}", nn.Conv2d(channels, width, 3, padding=1))
+                self.add_module(f"conv{stage}_{index}", conv(channels, width))
                 self.add_module(f"bn{stage}_{index}", nn.BatchNorm2d(width))
                 channels = width
         self.fc = nn.Linear(channels, classes)
