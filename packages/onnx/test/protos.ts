@@ -150,14 +150,14 @@ export function randomInputs(graph: Graph, size = 2, seed = 7): Record<string, T
   );
 }
 
-const session = { logSeverityLevel: 3, intraOpNumThreads: 1 } as const;
+const quiet = { logSeverityLevel: 3, intraOpNumThreads: 1 } as const;
 
 /** Runs a model file in onnxruntime. */
 export async function runOrt(
   bytes: Uint8Array,
   inputs: Record<string, Tensor>,
 ): Promise<Record<string, Tensor>> {
-  const loaded = await ort.InferenceSession.create(bytes, session);
+  const loaded = await ort.InferenceSession.create(bytes, quiet);
   const feeds = Object.fromEntries(
     Object.entries(inputs).map(([name, { dtype, shape, data }]) => [
       name,

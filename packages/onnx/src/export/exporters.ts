@@ -279,12 +279,7 @@ export const exporters: { readonly [K in OpKind]: Exporter<K> } = {
   cast: (node, writer) =>
     writer.write('Cast', node.inputs, outputOf(node), { to: dataTypeOf[node.attrs.to] }),
   identity: plain('Identity'),
-  // ONNX has dropout only for floats.
-  dropout: (node, writer) => {
-    const type = writer.graph.types.get(node.inputs[0] as string);
-    const opType = type && type.dtype !== 'float32' ? 'Identity' : 'Dropout';
-    writer.write(opType, node.inputs, outputOf(node));
-  },
+  dropout: plain('Dropout'),
   'constant-of-shape': constantOfShape,
   opaque,
 };

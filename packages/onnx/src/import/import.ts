@@ -23,7 +23,7 @@ import { domainOf, opsetsOf, widenedValues } from './header.ts';
 import { importers } from './importers.ts';
 import { opaqueNode, originOf } from './opaque.ts';
 import { place, placeAll } from './place.ts';
-import { createSession, nodeNames, type Session } from './session.ts';
+import { createState, nodeNames, type ImportState } from './state.ts';
 
 export interface ImportOptions {
   /** Name of the graph. Default: the one in the file. */
@@ -49,7 +49,7 @@ export interface Imported {
 
 /** Runs the importer of a node. @returns why the node must stay opaque, or what to add. */
 function lower(
-  session: Session,
+  state: ImportState,
   proto: NodeProto,
   name: string,
   opset: number,
@@ -61,12 +61,12 @@ function lower(
   const attrs = readAttributes(proto, 'attributes');
   const { opType } = proto;
   // Files list masks and indices even where nothing reads them.
-  const outputs = proto.output.map((output, at) => (at && !session.read.has(output) ? '' : output));
+  const outputs = proto.output.map((output, at) => (at && !state.read.has(output) ? '' : output));
   const base = { opType, opset, name, origin: originOf(proto, name), inputs, outputs, attrs };
   try {
     // A hint about memory, of the first operator set.
     attrs.ignore('consumed_inputs');
-    const { call, collected } = createCall(base, session);
+    const { call, collected } = createCall(base, state);
     const refusal = importer(call);
     if (refusal) return refusal;
     const unread = attrs.unread();
@@ -78,25 +78,25 @@ function lower(
   }
 }
 
-function importNode(session: Session, proto: NodeProto, name: string): void {
+function importNode(state: ImportState, proto: NodeProto, name: string): void {
   if (proto.attribute.some((attribute) => attribute.g ?? attribute.graphs[0]))
     throw new ModelError(
       'control flow with subgraphs is not supported; export the model without loops and conditions',
     );
-  const missing = proto.input.find((input) => input !== '' && !session.defined.has(input));
+  const missing = proto.input.find((input) => input !== '' && !state.defined.has(input));
   if (missing !== undefined)
     throw new ModelError(`input '${missing}' is not defined by anything before the node`);
-  const opset = session.opsets.get(domainOf(proto.domain)) ?? 1;
-  const lowered = lower(session, proto, name, opset);
-  const refusal = typeof lowered === 'string' ? lowered : placeAll(session, lowered);
+  const opset = state.opsets.get(domainOf(proto.domain)) ?? 1;
+  const lowered = lower(state, proto, name, opset);
+  const refusal = typeof lowered === 'string' ? lowered : placeAll(state, lowered);
   if (refusal !== undefined) {
-    session.refusals.set(name, refusal);
-    place(session, opaqueNode(proto, name, opset, session));
+    state.refusals.set(name, refusal);
+    place(state, opaqueNode(proto, name, opset, state));
   }
-  for (const output of proto.output) if (output !== '') session.defined.add(output);
+  for (const output of proto.output) if (output !== '') state.defined.add(output);
 }
 
-function summarize(session: Session, nodes: readonly Node[]): ImportWarning[] {
+function summarize(state: ImportState, nodes: readonly Node[]): ImportWarning[] {
   const groups = new Map<string, string[]>();
   const note = (message: string, node: string): void => {
     const group = groups.get(message);
@@ -105,47 +105,46 @@ function summarize(session: Session, nodes: readonly Node[]): ImportWarning[] {
   };
   for (const node of nodes)
     if (node.op === 'opaque')
-      note(`${node.attrs.opType} is kept as opaque: ${session.refusals.get(node.name)}`, node.name);
-  for (const name of widenedValues(session.proto))
-    note('16-bit floats are widened to float32', name);
-  for (const { tensorName } of session.proto.quantizationAnnotation)
+      note(`${node.attrs.opType} is kept as opaque: ${state.refusals.get(node.name)}`, node.name);
+  for (const name of widenedValues(state.proto)) note('16-bit floats are widened to float32', name);
+  for (const { tensorName } of state.proto.quantizationAnnotation)
     note('quantization annotations are ignored', tensorName);
   return [...groups].map(([message, names]) => ({ message, nodes: names, count: names.length }));
 }
 
-function finish(session: Session, model: ModelProto, name: string): Imported {
-  const outputs = session.proto.output.map((output) => output.name);
-  const nodes = withoutDeadNodes(session.nodes, outputs);
+function finish(state: ImportState, model: ModelProto, name: string): Imported {
+  const outputs = state.proto.output.map((output) => output.name);
+  const nodes = withoutDeadNodes(state.nodes, outputs);
   const used = new Set([...outputs, ...nodes.flatMap((node) => node.inputs)]);
-  const constants = new Map([...session.constants].filter(([constant]) => used.has(constant)));
+  const constants = new Map([...state.constants].filter(([constant]) => used.has(constant)));
   const broken = nonFiniteConstants({ name, inputs: [], outputs, nodes, constants });
   if (broken.length)
     throw new ModelError(
       `weights hold NaN or Infinity: ${broken.slice(0, 5).join(', ')}${broken.length > 5 ? ', …' : ''}`,
     );
-  const metadata = metadataOf(model, session.opsets);
-  const graph = createGraph({ name, inputs: session.inputs, outputs, nodes, constants, metadata });
+  const metadata = metadataOf(model, state.opsets);
+  const graph = createGraph({ name, inputs: state.inputs, outputs, nodes, constants, metadata });
   const problems = verify(graph);
   if (problems.length) throw new ModelError(problems.slice(0, 5).map(formatProblem).join('; '));
-  return { graph, warnings: summarize(session, nodes) };
+  return { graph, warnings: summarize(state, nodes) };
 }
 
 function importModel(bytes: Uint8Array, file: string, options: ImportOptions): Imported {
   const model = decodeModel(bytes, file);
   if (!model.graph) throw new ModelError('no graph in the file: not an ONNX model?');
   const opsets = opsetsOf(model);
-  const session = createSession(model.graph, opsets, options.fixed ?? {});
+  const state = createState(model.graph, opsets, options.fixed ?? {});
   const names = nodeNames(model.graph);
   model.graph.node.forEach((node, index) => {
     if (!node.output.some(Boolean)) return;
     try {
-      importNode(session, node, names[index] as string);
+      importNode(state, node, names[index] as string);
     } catch (error) {
       if (!(error instanceof DecoupleError)) throw error;
       throw new ModelError(`${node.opType} '${names[index]}': ${error.message}`, { cause: error });
     }
   });
-  return finish(session, model, options.name ?? (model.graph.name || 'model'));
+  return finish(state, model, options.name ?? (model.graph.name || 'model'));
 }
 
 /**

@@ -15,15 +15,19 @@ import {
 import { cast, DecoupleError, int64, messageOf, ModelError, type Tensor } from '@decouple/tensor';
 import type { Collected } from './call.ts';
 import { contentsOf, maxText } from './contents.ts';
-import type { Session } from './session.ts';
+import type { ImportState } from './state.ts';
 
 /** Elements that folding may make in all: a small file can't ask for unlimited memory. */
 const foldingBudget = 2 ** 28;
 
 /** Elements a node's results will have, or `undefined` when that is not known before running it. */
-function elementsMade(session: Session, node: Node, types: readonly (ValueType | null)[]): number {
+function elementsMade(
+  state: ImportState,
+  node: Node,
+  types: readonly (ValueType | null)[],
+): number {
   if (node.op === 'constant-of-shape') {
-    const shape = session.contentsOf(node.inputs[0] as string) as readonly number[] | undefined;
+    const shape = state.contentsOf(node.inputs[0] as string) as readonly number[] | undefined;
     return shape?.reduce((product, dim) => product * Math.max(dim, 0), 1) ?? Infinity;
   }
   return types.reduce((sum, type) => sum + (type ? elementsOf(type) : Infinity), 0);
@@ -31,45 +35,45 @@ function elementsMade(session: Session, node: Node, types: readonly (ValueType |
 
 /** The results of a node of constants, unless they are more than folding may make. */
 function fold(
-  session: Session,
+  state: ImportState,
   node: Node,
   types: readonly (ValueType | null)[],
 ): Tensor[] | undefined {
   if (
     node.op === 'opaque' ||
-    !node.inputs.every((name) => name === '' || session.constants.has(name))
+    !node.inputs.every((name) => name === '' || state.constants.has(name))
   )
     return undefined;
-  const made = session.foldedElements + elementsMade(session, node, types);
+  const made = state.foldedElements + elementsMade(state, node, types);
   if (made > foldingBudget) return undefined;
-  session.foldedElements = made;
+  state.foldedElements = made;
   return interpretNode(
     node,
-    node.inputs.map((name) => session.constants.get(name)),
+    node.inputs.map((name) => state.constants.get(name)),
   );
 }
 
 /** Adds a node, or the constants that it amounts to. */
-export function place(session: Session, node: Node): void {
-  const types = inferNode(node, session.typeOf);
+export function place(state: ImportState, node: Node): void {
+  const types = inferNode(node, state.typeOf);
   const [name] = node.outputs as [string];
   if (types?.some((type) => type?.shape.some((dim) => `${dim}`.length > maxText)))
     throw new ModelError(`'${name}' has a symbolic size of more than ${maxText} characters`);
   const [type] = types ?? [];
-  let results = types && fold(session, node, types);
+  let results = types && fold(state, node, types);
   if (!results && type) {
-    const contents = contentsOf(node, type, session);
-    if (contents) session.contents.set(name, contents);
+    const contents = contentsOf(node, type, state);
+    if (contents) state.contents.set(name, contents);
     const shape = staticShape(type);
     if (shape && contents?.every((dim) => typeof dim === 'number'))
       results = [cast(int64(contents, shape), type.dtype)];
   }
-  if (!results) session.nodes.push(node);
+  if (!results) state.nodes.push(node);
   node.outputs.forEach((output, index) => {
     const result = results?.[index];
-    if (result) session.constants.set(output, result);
+    if (result) state.constants.set(output, result);
     const found = result ? typeOfTensor(result) : types?.[index];
-    if (found) session.types.set(output, found);
+    if (found) state.types.set(output, found);
   });
 }
 
@@ -82,21 +86,21 @@ const isFullyKnown = (type: ValueType | undefined): boolean =>
  * @returns why not, in the second case.
  * @throws ModelError in the first.
  */
-export function placeAll(session: Session, { nodes, constants }: Collected): string | undefined {
+export function placeAll(state: ImportState, { nodes, constants }: Collected): string | undefined {
   for (const [name, value] of constants) {
-    session.constants.set(name, value);
-    session.types.set(name, typeOfTensor(value));
+    state.constants.set(name, value);
+    state.types.set(name, typeOfTensor(value));
   }
-  const before = session.nodes.length;
+  const before = state.nodes.length;
   for (const node of nodes) {
     const absent = recordOf(node.op).inputs.find((spec, at) => !spec.optional && !node.inputs[at]);
     if (absent) throw new ModelError(`input '${absent.name}' is missing`);
-    const inputs = node.inputs.filter(Boolean).map((input) => session.typeOf(input));
+    const inputs = node.inputs.filter(Boolean).map((input) => state.typeOf(input));
     try {
-      place(session, node);
+      place(state, node);
     } catch (error) {
       if (!(error instanceof DecoupleError) || inputs.every(isFullyKnown)) throw error;
-      session.nodes.length = before;
+      state.nodes.length = before;
       return messageOf(error);
     }
   }

@@ -6,7 +6,7 @@ import type { Knowledge } from './call.ts';
 import { mayHoldSizes } from './contents.ts';
 import { declaredTypes, initializersOf, inputsOf } from './header.ts';
 
-export interface Session extends Knowledge {
+export interface ImportState extends Knowledge {
   readonly proto: GraphProto;
   readonly opsets: ReadonlyMap<string, number>;
   readonly inputs: readonly GraphInput[];
@@ -24,11 +24,11 @@ export interface Session extends Knowledge {
 }
 
 /** @throws ModelError when inputs or initializers are malformed. */
-export function createSession(
+export function createState(
   proto: GraphProto,
   opsets: ReadonlyMap<string, number>,
   fixed: Readonly<Record<string, Tensor>>,
-): Session {
+): ImportState {
   const inputs = inputsOf(proto).filter(({ name }) => !(name in fixed));
   const constants = new Map([...initializersOf(proto), ...Object.entries(fixed)]);
   const types = new Map(inputs.map(({ name, type }) => [name, type]));
