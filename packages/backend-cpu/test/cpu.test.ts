@@ -97,6 +97,21 @@ describe('cpu', () => {
     expect(info.notes.join()).toContain('2 threads asked for');
   });
 
+  test('a mean may feed a padded convolution', async () => {
+    const b = graphBuilder('gate');
+    const mean = b.node('global-average-pool', [b.input('x', [2, 3, 4, 4])]);
+    const pads: [number, number, number, number] = [1, 1, 1, 1];
+    const graph = b.build([
+      b.node('conv2d', [mean, b.constant('w', values(2, 3, 3, 3))], { pads }),
+    ]);
+    const inputs = { x: values(2, 3, 4, 4) };
+    const executable = await cpu().compile(graph);
+    expect(executable.info().delegated).toEqual([]);
+    const { conv2d1 } = await executable.run(inputs);
+    const expected = interpret(graph, inputs)['conv2d1'] as Tensor;
+    expect(difference(conv2d1 as Tensor, expected).maxRel).toBeLessThan(1e-5);
+  });
+
   test('shapes are folded: reshape by a computed shape needs no interpreter', async () => {
     const b = graphBuilder('shapes');
     const x = b.input('x', [2, 3, 4, 4]);

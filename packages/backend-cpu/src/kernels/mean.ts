@@ -1,7 +1,13 @@
-/** Means over all pixels of each channel: global average pooling, and reduce-mean over rows and columns. */
+/**
+ * Means. Over all pixels of each channel (global average pooling, reduce-mean over rows and columns) four channels go
+ * side by side. Over any other axes each result is one sum: along the contiguous axis by vectors, else one by one.
+ */
 import type { NodeOf } from '@decouple/ir';
+import { forVectors, keepLanes, reduceLanes } from '../emit/lines.ts';
+import { collapse, emitNest, type Nest } from '../emit/nest.ts';
 import { advance, storeLanes } from '../emit/simd.ts';
 import type { Delegation, Emitter, KernelContext, KernelPlan, Pointer, Vector } from '../kernel.ts';
+import type { View } from '../layout.ts';
 import { mapStrides, type MapStrides } from './conv-shape.ts';
 
 interface MeanShape {
@@ -55,9 +61,9 @@ function emitMean(f: Emitter, args: readonly Pointer[], shape: MeanShape): void 
 function planMean(x: string, y: string, context: KernelContext): KernelPlan | Delegation {
   const [input, output] = [context.view(x), context.view(y)];
   if (!input || !output) return { delegate: 'the input is not float32' };
-  // One result per image and channel: every layout of the output but one with a halo is dense.
-  if (output.shape.length === 4 && output.strides[0] !== output.shape[1])
-    return { delegate: 'the result is padded for a convolution' };
+  // Results are written one after the other, which a halo between images forbids.
+  const padded = output.shape.length === 4 && output.strides[0] !== output.shape[1];
+  if (padded) return planSums(input, output, [2, 3], context);
   const [batch, channels, rows, columns] = input.shape as [number, number, number, number];
   const shape: MeanShape = { batch, channels, rows, columns, input: mapStrides(input) };
   const name = context.function('mean', shape, 2, (f, args) => emitMean(f, args, shape));
@@ -73,14 +79,65 @@ export const globalAveragePool = (
   return planMean(x, y, context);
 };
 
+/** One sum for each element of `kept`, over the loops of `reduced`, times 1 / count. */
+function emitSums(f: Emitter, args: readonly Pointer[], kept: Nest, reduced: Nest): void {
+  const [output, input] = args as [Pointer, Pointer];
+  const [sum, spare] = f.locals('v128', 2) as [Vector, Vector];
+  const x = f.local('i32');
+  const last = reduced.sizes.length - 1;
+  const straight = reduced.strides[0]?.[last] === 1;
+  const outer: Nest = straight
+    ? {
+        sizes: reduced.sizes.slice(0, -1),
+        strides: reduced.strides.map((list) => list.slice(0, -1)),
+      }
+    : reduced;
+  const count = reduced.sizes.reduce((product, size) => product * size, 1);
+  const line = f.local('i32');
+  emitNest(f, kept, [output, input], () => {
+    f.f32x4(0).set(sum).get(input).set(x);
+    emitNest(f, outer, [x], () => {
+      f.get(x).set(line);
+      if (!straight) f.get(x).mem('v128.load32_splat').get(sum).op('f32x4.add').set(sum);
+      else
+        forVectors(f, reduced.sizes[last] as number, [line], (lanes) => {
+          f.get(line).mem('v128.load');
+          keepLanes(f, lanes, 0);
+          f.get(sum).op('f32x4.add').set(sum);
+        });
+    });
+    f.get(sum);
+    if (straight) reduceLanes(f, 'f32x4.add', spare);
+    f.f32x4(count).op('f32x4.div').set(sum);
+    storeLanes(f, output, 0, sum, 1);
+  });
+}
+
+function planSums(x: View, y: View, axes: readonly number[], context: KernelContext): KernelPlan {
+  const isKept = x.shape.map((_, axis) => !axes.includes(axis));
+  const pick = <T>(values: readonly T[], wanted: boolean): T[] =>
+    values.filter((_, axis) => isKept[axis] === wanted);
+  // Without kept dimensions, the result's axes are the input's that stay, in order.
+  const outStrides = y.shape.length === x.shape.length ? pick(y.strides, true) : y.strides;
+  const kept = collapse({
+    sizes: pick(x.shape, true),
+    strides: [outStrides, pick(x.strides, true)],
+  });
+  const reduced = collapse({ sizes: pick(x.shape, false), strides: [pick(x.strides, false)] });
+  const name = context.function('sums', [kept, reduced], 2, (f, args) =>
+    emitSums(f, args, kept, reduced),
+  );
+  return { kernel: 'sums', calls: [{ function: name, args: [y.address, x.address] }] };
+}
+
 export function reduceMean(
   node: NodeOf<'reduce-mean'>,
   context: KernelContext,
 ): KernelPlan | Delegation {
-  const x = context.view(node.inputs[0] ?? '');
-  const rank = x?.shape.length ?? 0;
+  const [x, y] = [context.view(node.inputs[0] ?? ''), context.view(node.outputs[0] ?? '')];
+  if (!x || !y) return { delegate: 'the input is not float32' };
+  const rank = x.shape.length;
   const axes = node.attrs.axes.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b);
-  if (rank !== 4 || axes.join() !== '2,3')
-    return { delegate: 'only rows and columns of a map are averaged' };
+  if (rank !== 4 || axes.join() !== '2,3') return planSums(x, y, axes, context);
   return planMean(node.inputs[0] ?? '', node.outputs[0] ?? '', context);
 }

@@ -2,38 +2,9 @@
 import type { NodeOf } from '@decouple/ir';
 import { collapse, emitNest, type Nest } from '../emit/nest.ts';
 import { exponential } from '../emit/exponential.ts';
+import { forVectors, keepLanes, reduceLanes } from '../emit/lines.ts';
 import { storeLanes } from '../emit/simd.ts';
 import type { Delegation, Emitter, KernelContext, KernelPlan, Pointer, Vector } from '../kernel.ts';
-
-/** Runs `body` on each vector of a line of `size` floats; the last may have fewer lanes that count. */
-function forVectors(
-  f: Emitter,
-  size: number,
-  pointers: readonly Pointer[],
-  body: (lanes: number) => void,
-): void {
-  f.forRange(f.local('i32'), 0, Math.floor(size / 4), 1, () => {
-    body(4);
-    for (const pointer of pointers) f.increment(pointer, 16);
-  });
-  if (size % 4) body(size % 4);
-}
-
-/** Keeps the first `lanes` lanes of the vector on the stack, others become `other`. */
-function keepLanes(f: Emitter, lanes: number, other: number): void {
-  if (lanes === 4) return;
-  const mask = new Int32Array([0, 1, 2, 3].map((lane) => (lane < lanes ? -1 : 0)));
-  f.f32x4(other).v128(mask).op('v128.bitselect');
-}
-
-/** Replaces the vector on the stack by one whose every lane is the reduction of its lanes. */
-function reduceLanes(f: Emitter, operation: 'f32x4.max' | 'f32x4.add', spare: Vector): void {
-  for (const lanes of [
-    [2, 3, 0, 1],
-    [1, 0, 3, 2],
-  ] as const)
-    f.tee(spare).get(spare).get(spare).shuffle32(lanes).op(operation);
-}
 
 function emitLine(f: Emitter, [output, input]: readonly [Pointer, Pointer], size: number): void {
   const [x, y] = f.locals('i32', 2) as [Pointer, Pointer];
