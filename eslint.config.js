@@ -37,7 +37,11 @@ const browserSafe = {
   rules: {
     '@typescript-eslint/no-restricted-imports': [
       'error',
-      { patterns: [{ regex: '^node:', message: 'Browser-safe code: put this into a `node.ts` entry point.' }] },
+      {
+        patterns: [
+          { regex: '^node:', message: 'Browser-safe code: put this into a `node.ts` entry point.' },
+        ],
+      },
     ],
   },
 };
@@ -45,11 +49,19 @@ const browserSafe = {
 export default tseslint.config(
   { ignores: ['**/dist/**', '**/node_modules/**', '.nx/**', '**/generated/**'] },
   ...tseslint.configs.recommendedTypeChecked,
-  { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
+  {
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname },
+    },
+  },
   { files: ['**/*.{js,mjs}'], extends: [tseslint.configs.disableTypeChecked] },
   {
     files: ['packages/*/src/**/*.ts'],
-    rules: { 'max-lines': ['error', { max: 500 }], 'max-lines-per-function': ['error', { max: 110, skipComments: true }], 'max-params': ['error', 6] },
+    rules: {
+      'max-lines': ['error', { max: 500 }],
+      'max-lines-per-function': ['error', { max: 110, skipComments: true }],
+      'max-params': ['error', 6],
+    },
   },
   ...boundary,
   browserSafe,

@@ -1,5 +1,5 @@
 // Infers build / typecheck / lint / test for every packages/*/package.json,
-// so the packages hold no scripts and no project.json.
+// so the packages hold no scripts and no project.json. The tools are a project that is only checked.
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
@@ -12,11 +12,19 @@ const run = (command, cwd, rest) => ({
 
 export const name = 'workspace-targets';
 
+/** Tools import sources of any package, so what they depend on is not worth tracking: never cached. */
+const tools = {
+  typecheck: run('tsc -p tsconfig.json', 'tools', { cache: false }),
+  lint: run('eslint .', 'tools', { cache: false }),
+};
+
 export const createNodesV2 = [
-  'packages/*/package.json',
+  '{packages/*/package.json,tools/tsconfig.json}',
   (files) =>
     files.map((file) => {
       const root = dirname(file);
+      if (root === 'tools')
+        return [file, { projects: { tools: { name: 'tools', root, targets: tools } } }];
       const targets = {
         build: run('tsc -b tsconfig.lib.json', root, {
           dependsOn: ['^build'],
@@ -31,7 +39,15 @@ export const createNodesV2 = [
         lint: run('eslint .', root, { inputs: ['default', '^source'], outputs: [] }),
       };
       if (existsSync(`${root}/test`))
-        targets.test = run('vitest run', root, { inputs: ['default', '^source'], outputs: [] });
+        targets.test = run('vitest run', root, {
+          inputs: [
+            'default',
+            '^source',
+            '{workspaceRoot}/README.md',
+            '{workspaceRoot}/test-models/**',
+          ],
+          outputs: [],
+        });
       return [file, { projects: { [root]: { name: basename(root), root, targets } } }];
     }),
 ];

@@ -59,7 +59,7 @@ function lineProgress(io: Io, label: string): Progress {
     update(done, total, what) {
       if (performance.now() - last < lineEveryMs) return;
       last = performance.now();
-      io.stderr(`${label}: ${done} of ${total}${what ? `, ${what}` : ''}\n`);
+      io.stderr(`${label}: ${Math.floor((100 * done) / total)} %, ${what}\n`);
     },
     stop: () => undefined,
   };

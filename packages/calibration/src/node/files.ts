@@ -6,7 +6,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname, extname, join } from 'node:path';
 import { allocate, DataError, messageOf, parseNpy, tensor, type Tensor } from '@decouple/tensor';
-import sharp from 'sharp';
 import { z } from 'zod';
 import { channelValues, tensorDataset, type Dataset, type Preprocess } from '../dataset.ts';
 
@@ -80,6 +79,8 @@ async function decodeImage(
 ): Promise<Float32Array> {
   const [channels, rows, columns] = shape;
   try {
+    // Loaded with the first image: arrays don't need it, and its native code takes a while.
+    const { default: sharp } = await import('sharp');
     const image = sharp(path).rotate().removeAlpha().resize(columns, rows, { fit: 'cover' });
     const raw = await (channels === 1 ? image.greyscale() : image.toColourspace('srgb'))
       .raw()

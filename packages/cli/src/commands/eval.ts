@@ -44,7 +44,7 @@ export function addEval(program: Command, io: Io): void {
           batchSize: options.batch,
           limit: options.limit,
           signal: io.signal,
-          onProgress: (done, total) => update(done, total, ''),
+          onProgress: (done, total) => update(done, total, `${done} of ${total} samples`),
         }),
       );
       if (options.json) return printJson(io, accuracy);
