@@ -30,8 +30,11 @@ export type Adaptive = 'none' | 'energy' | 'elimination';
 
 /** Terms are counted in multiples of this, so that backends get full vectors. */
 const termMultiple = 4;
-/** Above this many input channels pw-dw is not fitted to data: each output would factorise a matrix of T·I rows. */
-const pointwiseFirstLimit = 128;
+/**
+ * With `form=auto`, pw-dw is fitted to data only up to this many input channels: every output factorises a matrix of
+ * T·I rows of its own, and on wider layers backward elimination of dw-pw terms has always been the better choice.
+ */
+const pointwiseFirstLimit = 32;
 
 export const denseCandidate = (layer: Layer): Candidate => ({
   form: 'dense',

@@ -15,6 +15,9 @@ import type { Options } from './options.ts';
 /** Conjugate gradient steps of one depthwise refit. */
 const steps = 12;
 
+/** Rows are drawn up to about this many numbers in all, but at least four rows per unknown of a dense kernel row. */
+const rowElements = 12e6;
+
 /** What data-driven fits need besides the layer. */
 export interface Data {
   readonly calibration: Calibration;
@@ -30,7 +33,7 @@ export function sample(
   pending: ReadonlySet<string>,
 ): Promise<LayerRows> {
   const patch = layer.group.inputs * layer.group.taps;
-  const maxRows = Math.max(16384, 4 * patch);
+  const maxRows = Math.max(4 * patch, Math.min(16384, Math.ceil(rowElements / patch)));
   return sampleLayer(data.calibration, graph, layer.conv, {
     pointsPerImage: data.given.points,
     maxRows,
