@@ -1,9 +1,11 @@
 /**
  * Terms for every layer under one budget of MACs: minimise Σ_l error_l(j_l) subject to Σ_l macs_l(j_l) ≤ budget.
  *
- * The Lagrangian error + λ·macs is minimised layer by layer on the lower convex hull of each layer's candidates.
- * Walking λ down is the same as taking the hulls' segments in order of error saved per MAC, which gives every λ at
- * once. What is left of the budget is filled greedily with candidates off the hull.
+ * The Lagrangian Σ error + λ Σ macs separates into layers, and its solutions are the corners of each layer's lower
+ * convex hull; but between two corners it jumps, and a budget is missed by as much as a whole term of a large layer.
+ * So the multiple-choice knapsack itself is solved, by dynamic programming over layers and the budget in equal
+ * buckets. MACs are rounded up to buckets, so the budget is never exceeded; what the rounding leaves over is spent
+ * greedily.
  */
 
 /** One way to build a layer. */
@@ -12,23 +14,17 @@ export interface Choice {
   readonly error: number;
 }
 
-/** Candidates on the lower convex hull, by rising MACs and falling error. */
-export function lowerHull<C extends Choice>(choices: readonly C[]): C[] {
+const buckets = 8192;
+
+/** Choices that no cheaper one equals or beats, by rising MACs and falling error. */
+export function paretoChoices<C extends Choice>(choices: readonly C[]): C[] {
   const sorted = [...choices].sort((a, b) => a.macs - b.macs || a.error - b.error);
-  const hull: C[] = [];
-  for (const choice of sorted) {
-    if (hull.length && choice.error >= (hull[hull.length - 1] as C).error) continue;
-    while (hull.length >= 2) {
-      const [a, b] = hull.slice(-2) as [C, C];
-      const steeper =
-        (choice.error - a.error) * (b.macs - a.macs) <=
-        (b.error - a.error) * (choice.macs - a.macs);
-      if (!steeper) break;
-      hull.pop();
-    }
-    hull.push(choice);
-  }
-  return hull;
+  let best = Infinity;
+  return sorted.filter(({ error }) => {
+    const better = error < best;
+    best = Math.min(best, error);
+    return better;
+  });
 }
 
 /**
@@ -39,43 +35,64 @@ export function allocate<C extends Choice>(
   layers: readonly (readonly C[])[],
   budget: number,
 ): C[] | undefined {
-  const hulls = layers.map(lowerHull);
-  const chosen = hulls.map((hull) => hull[0] as C);
-  let left = budget - chosen.reduce((sum, choice) => sum + choice.macs, 0);
-  if (left < 0) return undefined;
-  const steps = hulls.flatMap((hull, layer) =>
-    hull.slice(1).map((choice, index) => {
-      const before = hull[index] as C;
-      return {
-        layer,
-        choice,
-        macs: choice.macs - before.macs,
-        gain: (before.error - choice.error) / (choice.macs - before.macs),
-      };
-    }),
-  );
-  steps.sort((a, b) => b.gain - a.gain || a.layer - b.layer);
-  const closed = new Set<number>();
-  for (const { layer, choice, macs } of steps) {
-    if (closed.has(layer)) continue;
-    if (macs > left) closed.add(layer);
-    else {
-      chosen[layer] = choice;
-      left -= macs;
-    }
-  }
+  const fronts = layers.map(paretoChoices);
+  const cheapest = fronts.reduce((sum, [first]) => sum + (first as C).macs, 0);
+  if (cheapest > budget) return undefined;
+  const unit = Math.max(1, (budget - cheapest) / buckets);
+  return spendRest(fronts, solve(fronts, unit, Math.floor((budget - cheapest) / unit)), budget);
+}
+
+/** Exact for MACs rounded up to multiples of `unit` above each layer's cheapest choice; `capacity` units fit. */
+function solve<C extends Choice>(fronts: readonly C[][], unit: number, capacity: number): C[] {
+  let best = new Float64Array(capacity + 1);
+  const picks = fronts.map((front) => {
+    const [first] = front as [C];
+    const next = new Float64Array(capacity + 1).fill(Infinity);
+    const pick = new Int32Array(capacity + 1);
+    front.forEach(({ macs, error }, index) => {
+      const size = Math.ceil((macs - first.macs) / unit);
+      for (let used = size; used <= capacity; used++) {
+        const total = (best[used - size] as number) + error;
+        if (total >= (next[used] as number)) continue;
+        next[used] = total;
+        pick[used] = index;
+      }
+    });
+    best = next;
+    return pick;
+  });
+  let left = capacity;
+  return fronts
+    .map((front, layer) => [front, picks[layer] as Int32Array] as const)
+    .reverse()
+    .map(([front, pick]) => {
+      const choice = front[pick[left] as number] as C;
+      left -= Math.ceil((choice.macs - (front[0] as C).macs) / unit);
+      return choice;
+    })
+    .reverse();
+}
+
+/** Takes the single step that saves most error, as long as one fits. */
+function spendRest<C extends Choice>(
+  fronts: readonly C[][],
+  chosen: readonly C[],
+  budget: number,
+): C[] {
+  const result = [...chosen];
+  let left = budget - chosen.reduce((sum, { macs }) => sum + macs, 0);
   for (;;) {
     let best: { layer: number; choice: C; gain: number } | undefined;
-    layers.forEach((choices, layer) => {
-      const current = chosen[layer] as C;
-      for (const choice of choices) {
+    fronts.forEach((front, layer) => {
+      const current = result[layer] as C;
+      for (const choice of front) {
         const gain = current.error - choice.error;
         if (choice.macs - current.macs <= left && gain > (best?.gain ?? 0))
           best = { layer, choice, gain };
       }
     });
-    if (!best) return chosen;
-    left -= best.choice.macs - (chosen[best.layer] as C).macs;
-    chosen[best.layer] = best.choice;
+    if (!best) return result;
+    left -= best.choice.macs - (result[best.layer] as C).macs;
+    result[best.layer] = best.choice;
   }
 }

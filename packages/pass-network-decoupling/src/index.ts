@@ -15,7 +15,7 @@ export {
   type Keep,
   type Slices,
 } from './slices.ts';
-export { allocate, lowerHull, type Choice } from './allocate.ts';
+export { allocate, type Choice } from './allocate.ts';
 export { emitReplacement, type Layout, type Replacement } from './emit.ts';
 export { fitFactors, rectifiedTarget } from './fit.ts';
 export { dataMetric, type Metric } from './metric.ts';
