@@ -74,7 +74,9 @@ async function measure({ name, make }: Case, rounds: number): Promise<Row> {
 
 function tableOf(rows: readonly Row[]): string {
   const ms = (result: BenchmarkResult | undefined): string =>
-    !result || result.failed !== undefined ? 'failed' : significant(result.medianMs);
+    !result || result.failed !== undefined
+      ? 'failed'
+      : `${significant(result.medianMs)} (${significant(result.fastMs)})`;
   return markdownTable(
     [
       'network',

@@ -16,6 +16,7 @@ import {
 } from '../src/index.ts';
 import {
   backendByName,
+  loadOnnxRuntime,
   onnxRuntime,
   readModel,
   readNpy,
@@ -59,6 +60,14 @@ describe('backendByName', () => {
     expect(backendByName('reference').name).toBe('reference');
     expect(() => backendByName('refrence')).toThrow(OptionError);
     expect(() => backendByName('refrence')).toThrow(/did you mean 'reference'/);
+  });
+});
+
+describe('onnxruntime', () => {
+  it('keeps the native and the web runtime apart, whichever comes first', async () => {
+    const web = await loadOnnxRuntime('onnxruntime-web');
+    const native = await loadOnnxRuntime('onnxruntime-node');
+    expect(native.InferenceSession).not.toBe(web.InferenceSession);
   });
 });
 

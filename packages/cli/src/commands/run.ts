@@ -63,7 +63,7 @@ export function addRun(program: Command, io: Io): void {
         import('decouple/node'),
       ]);
       const graph = await loadModel(io, path);
-      const name = options.value ?? graph.outputs[0];
+      const name = options.value ?? graph.outputs[0] ?? '';
       if (!graph.outputs.includes(name))
         throw new OptionError(
           `'${name}' is not an output; outputs are ${graph.outputs.join(', ')}`,

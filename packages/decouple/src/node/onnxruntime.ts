@@ -30,16 +30,16 @@ export const peers = ['onnxruntime-node', 'onnxruntime-web'] as const;
 export type Peer = (typeof peers)[number];
 
 /** The part of `onnxruntime-common` that is used; its names of element types are those of this project. */
-interface OrtTensor {
+export interface OrtTensor {
   readonly type: DType;
   readonly dims: readonly number[];
   readonly data: TypedArray;
 }
-interface OrtSession {
+export interface OrtSession {
   run(feeds: Readonly<Record<string, OrtTensor>>): Promise<Record<string, OrtTensor>>;
   release(): Promise<void>;
 }
-interface Ort {
+export interface Ort {
   readonly InferenceSession: {
     create(bytes: Uint8Array, options: Readonly<Record<string, unknown>>): Promise<OrtSession>;
   };
@@ -47,12 +47,19 @@ interface Ort {
   readonly env: { logLevel?: string; readonly wasm: { numThreads?: number } };
 }
 
-/** Loads a peer as installed for the working directory, else as installed beside this package. */
-async function load(peer: Peer): Promise<Ort> {
+/**
+ * Loads a peer as installed for the working directory, else as installed beside this package.
+ *
+ * Both runtimes register a backend named 'cpu' with `onnxruntime-common`, which keeps the first one: in one process the
+ * native runtime would silently run the other's code. As an ES module the web runtime has a registry of its own.
+ * @throws UnsupportedError when it is not installed.
+ */
+export async function loadOnnxRuntime(peer: Peer): Promise<Ort> {
   const reasons: string[] = [];
   for (const from of [join(process.cwd(), 'package.json'), import.meta.url]) {
     try {
-      const entry = createRequire(from).resolve(peer);
+      const script = createRequire(from).resolve(peer);
+      const entry = peer === 'onnxruntime-web' ? script.replace(/\.js$/, '.mjs') : script;
       const module = (await import(pathToFileURL(entry).href)) as Ort & { readonly default?: Ort };
       return module.default ?? module;
     } catch (error) {
@@ -117,7 +124,7 @@ export function onnxRuntime(peer: Peer, options: OnnxRuntimeOptions = {}): Backe
     async compile(graph, { bind, threads = 1 } = {}) {
       const bound = bindForCompile(graph, bind);
       const bytes = options.encode?.(graph) ?? exportOnnx(graph);
-      const ort = await load(peer);
+      const ort = await loadOnnxRuntime(peer);
       ort.env.logLevel = 'error';
       // Its worker threads are started once per process: the first session decides how many.
       if (peer === 'onnxruntime-web') ort.env.wasm.numThreads = threads;
