@@ -42,7 +42,7 @@ export async function writeOnnx(
     }
     await rename(temporary, path);
   } catch (error) {
-    await rm(temporary, { force: true });
+    await rm(temporary, { force: true }).catch(() => undefined);
     throw new DataError(`${path}: can't be written: ${messageOf(error)}`, { cause: error });
   }
 }
