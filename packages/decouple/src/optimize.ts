@@ -54,7 +54,7 @@ export async function optimize(
     createCalibration({
       original: graph,
       dataset: sampleDataset(options.calibration, samples, seed),
-      backend: withLegalization(options.backend ?? cpu()),
+      backend: options.backend ?? cpu(),
       seed,
     });
   try {

@@ -11,7 +11,14 @@ import { explainedPerTerm } from './fit-pw-dw.ts';
 import { groupKernel, type Layer } from './layer.ts';
 import { denseMacs, macsPerTerm, termChannels } from './macs.ts';
 import { dataMetric, type Metric } from './metric.ts';
-import { decomposeSlices, firstTerms, selectTerms, type Keep, type Slices } from './slices.ts';
+import {
+  decomposeSlices,
+  firstTerms,
+  limitTerms,
+  selectTerms,
+  type Keep,
+  type Slices,
+} from './slices.ts';
 import { whitenedSlices } from './whiten.ts';
 import type { Choice } from './allocate.ts';
 
@@ -35,6 +42,12 @@ const termMultiple = 4;
  * T·I rows of its own, and on wider layers backward elimination of dw-pw terms has always been the better choice.
  */
 const pointwiseFirstLimit = 32;
+
+/**
+ * Patch elements above which elimination starts from the strongest two thirds of each channel's terms: inverting the
+ * Gram of all of them would take three times as long, and beyond six of nine terms a layer hardly pays any more.
+ */
+const wideLayer = 1024;
 
 export const denseCandidate = (layer: Layer): Candidate => ({
   form: 'dense',
@@ -186,7 +199,9 @@ function depthwiseFirstCandidates(
   const variance = metrics.reduce((sum, metric) => sum + metric.targetVariance, 0) || 1;
   const [metric, own] = [metrics[0] as Metric, slices[0] as Slices];
   if (adaptive === 'elimination' && metrics.length === 1) {
-    const all = selectTerms(groupKernel(layer, 0), own, () => true);
+    const wide = metric.size > wideLayer;
+    const limited = wide ? limitTerms(own, Math.ceil((2 * own.terms) / 3)) : own;
+    const all = selectTerms(groupKernel(layer, 0), limited, () => true);
     const gram = featureGram(metric, all.of, all.depthwise);
     const { order, start, losses } = eliminate(
       gram,
@@ -200,7 +215,7 @@ function depthwiseFirstCandidates(
       errors[kept - 1] = error / variance;
       error += losses[order.length - kept] as number;
     }
-    return nestedCandidates(layer, 'dw-pw', own, order.toReversed(), errors);
+    return nestedCandidates(layer, 'dw-pw', limited, order.toReversed(), errors);
   }
   if (adaptive === 'energy' && metrics.length === 1)
     return weightCandidates(layer, ['dw-pw'], 'energy');

@@ -15,8 +15,14 @@ import type { Options } from './options.ts';
 /** Conjugate gradient steps of one depthwise refit. */
 const steps = 12;
 
-/** Rows are drawn up to about this many numbers in all, but at least four rows per unknown of a dense kernel row. */
-const rowElements = 12e6;
+/**
+ * Rows of a fit: at least four per unknown of a row of the dense kernel, and for small kernels as many as keep the
+ * samples below twelve million numbers. Planning only compares candidates and needs half of them.
+ */
+export function rowsFor(patchSize: number, purpose: 'plan' | 'fit'): number {
+  const rows = Math.max(4 * patchSize, Math.min(16384, Math.ceil(12e6 / patchSize)));
+  return purpose === 'plan' ? Math.ceil(rows / 2) : rows;
+}
 
 /** What data-driven fits need besides the layer. */
 export interface Data {
@@ -30,13 +36,12 @@ export function sample(
   data: Data,
   graph: Graph,
   layer: Layer,
-  pending: ReadonlySet<string>,
+  purpose: 'plan' | 'fit',
+  pending: ReadonlySet<string> = new Set(),
 ): Promise<LayerRows> {
-  const patch = layer.group.inputs * layer.group.taps;
-  const maxRows = Math.max(4 * patch, Math.min(16384, Math.ceil(rowElements / patch)));
   return sampleLayer(data.calibration, graph, layer.conv, {
     pointsPerImage: data.given.points,
-    maxRows,
+    maxRows: rowsFor(layer.group.inputs * layer.group.taps, purpose),
     pending,
     signal: data.signal,
   });
@@ -57,7 +62,7 @@ export async function fitLayer(
   candidate: Decoupled,
   pending: ReadonlySet<string>,
 ): Promise<Built> {
-  const rows = await sample(data, graph, layer, pending);
+  const rows = await sample(data, graph, layer, 'fit', pending);
   const metrics = await layerMetrics(layer, rows, data.given.ridge);
   const bias = new Float32Array(layer.size.outChannels);
   const groups: Factors[] = [];
@@ -93,7 +98,7 @@ export async function refitDense(
   layer: Layer,
   pending: ReadonlySet<string>,
 ): Promise<Graph> {
-  const rows = await sample(data, graph, layer, pending);
+  const rows = await sample(data, graph, layer, 'fit', pending);
   const metrics = await layerMetrics(layer, rows, data.given.ridge);
   const weight = new Float32Array(layer.weight.length);
   const bias = new Float32Array(layer.size.outChannels);

@@ -75,7 +75,7 @@ async function candidatesOf(
     const forms = formsOf(given);
     all.push(
       data
-        ? await dataCandidates(layer, await sample(data, graph, layer, new Set()), {
+        ? await dataCandidates(layer, await sample(data, graph, layer, 'plan'), {
             forms,
             adaptive,
             ridge: given.ridge,

@@ -60,6 +60,27 @@ export function decomposeSlices(kernel: ArrayLike<number>, size: KernelSize, for
   return { ...size, form, channels, terms, vectors, energy };
 }
 
+/** The same slices with only the first `terms` of each channel. */
+export function limitTerms(slices: Slices, terms: number): Slices {
+  const { channels, taps, vectors, energy } = slices;
+  if (terms >= slices.terms) return slices;
+  const limited = {
+    ...slices,
+    terms,
+    vectors: new Float64Array(channels * terms * taps),
+    energy: new Float64Array(channels * terms),
+  };
+  for (let channel = 0; channel < channels; channel++) {
+    const first = channel * slices.terms;
+    limited.vectors.set(
+      vectors.subarray(first * taps, (first + terms) * taps),
+      channel * terms * taps,
+    );
+    limited.energy.set(energy.subarray(first, first + terms), channel * terms);
+  }
+  return limited;
+}
+
 /** Which terms of which channels to keep. */
 export type Keep = (channel: number, term: number) => boolean;
 
