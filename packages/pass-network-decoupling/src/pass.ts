@@ -10,6 +10,7 @@
 import type { Calibration } from '@decouple/calibration';
 import { applyPatch, isOp, totalCost, type Graph } from '@decouple/ir';
 import { definePass, type PassContext } from '@decouple/pass-manager';
+import { OptionError } from '@decouple/tensor';
 import {
   dataCandidates,
   denseCandidate,
@@ -55,10 +56,15 @@ function collectLayers(
   });
 }
 
-const adaptiveOf = (given: Options, data: Data | undefined): Adaptive => {
+/** @throws OptionError when elimination is asked for without data to eliminate by. */
+function adaptiveOf(given: Options, data: Data | undefined): Adaptive {
   if (given.adaptive === 'auto') return data ? 'elimination' : 'none';
-  return given.adaptive === 'elimination' && !data ? 'energy' : given.adaptive;
-};
+  if (given.adaptive === 'elimination' && !data)
+    throw new OptionError(
+      'decouple: adaptive=elimination works on calibration data; give some, or use adaptive=energy',
+    );
+  return given.adaptive;
+}
 
 async function candidatesOf(
   graph: Graph,

@@ -206,6 +206,11 @@ describe('targets', () => {
       /terms and energy exclude each other/,
     );
   });
+  test('elimination without data is refused', async () => {
+    await expect(run(net, 'decouple{terms=2, adaptive=elimination}')).rejects.toThrow(
+      /works on calibration data/,
+    );
+  });
   test('a table replaces only the layers it names', async () => {
     const { graph } = await run(net, 'decouple{terms={conv2=2}, form=dw-pw}');
     expect(graph.nodes.filter(({ op }) => op === 'conv2d').map(({ name }) => name)).toEqual([
