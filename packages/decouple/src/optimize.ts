@@ -10,7 +10,6 @@ import {
   type Pipeline,
   type PipelineEvent,
 } from '@decouple/pass-manager';
-import { withLegalization } from './compile.ts';
 import { parsePipeline } from './passes.ts';
 import { createReport, type OptimizeReport } from './report.ts';
 
