@@ -1,6 +1,6 @@
 export { cpu, reference } from './backends.ts';
 export * from './benchmark.ts';
-export { batchingFor, compile, sizesFor, withLegalization, type Batching } from './compile.ts';
+export { batchingFor, compile, sizesFor, type Batching } from './compile.ts';
 export * from './evaluate.ts';
 export * from './inspect.ts';
 export * from './optimize.ts';
