@@ -23,8 +23,8 @@ import {
 import { backendByName, openDataset, readModel, writeModel } from 'decouple/node';
 import { describeMachine, markdownTable, progressLines, replaceBlock } from '../report.ts';
 
-const pipeline = 'fold-batch-norm, decouple{macs=0.5x}';
-const samples = 256;
+const pipeline = 'fold-batch-norm, decouple{macs=0.4x}';
+const samples = 512;
 const inRepository = (path: string): string =>
   fileURLToPath(new URL(`../../${path}`, import.meta.url));
 

@@ -26,7 +26,7 @@ import { describeMachine, markdownTable, progressLines } from '../report.ts';
 
 const inRepository = (path: string): string =>
   fileURLToPath(new URL(`../../${path}`, import.meta.url));
-const cifar = join(process.env['DECOUPLE_CACHE'] ?? join(homedir(), '.cache/decouple'), 'cifar10');
+const cifar = process.env['DECOUPLE_CACHE'] ?? join(homedir(), '.cache/decouple/cifar10');
 
 interface Study {
   readonly title: string;
