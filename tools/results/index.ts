@@ -47,11 +47,11 @@ const studies: readonly Study[] = [
     pipelines: [
       'decouple{macs=0.4x, data=off}',
       'decouple{macs=0.4x}',
+      'decouple{macs=0.357x}',
       'decouple{macs=0.333x}',
       'decouple{macs=0.25x}',
-      'decouple{macs=0.2x}',
     ],
-    samples: 512,
+    samples: 1024,
     seeds: [1],
   },
   {
