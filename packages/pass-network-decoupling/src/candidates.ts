@@ -117,6 +117,10 @@ function nestedCandidates(
 
 const total = (values: Float64Array): number => values.reduce((sum, value) => sum + value, 0);
 
+/** Whether channels may have unequal terms: not in grouped convolutions, nor pw-dw ones that add a residual. */
+const canDiffer = ({ conv }: Layer, form: Form): boolean =>
+  conv.attrs.groups === 1 && (form === 'dw-pw' || !conv.inputs[3]);
+
 /** Candidates from the weights alone. */
 export function weightCandidates(
   layer: Layer,
@@ -129,7 +133,7 @@ export function weightCandidates(
     );
     const power = slices.reduce((sum, { energy }) => sum + total(energy), 0) || 1;
     const [first] = slices as [Slices];
-    if (adaptive !== 'none' && slices.length === 1) {
+    if (adaptive !== 'none' && canDiffer(layer, form)) {
       const order = Array.from(first.energy.keys()).sort(
         (a, b) => (first.energy[b] as number) - (first.energy[a] as number) || a - b,
       );
@@ -185,8 +189,10 @@ export async function dataCandidates(
   const metrics = await layerMetrics(layer, rows, options.ridge);
   return options.forms.flatMap((form) => {
     if (form === 'dw-pw') return depthwiseFirstCandidates(layer, metrics, options.adaptive);
-    if (layer.group.inputs > pointwiseFirstLimit && options.forms.length > 1) return [];
-    return pointwiseFirstCandidates(layer, metrics);
+    const chosen = options.forms.length === 1;
+    if (layer.group.inputs > pointwiseFirstLimit && !chosen) return [];
+    // Unequal terms of pw-dw are a pair of convolutions for each number of terms: many small kernels, only on request.
+    return pointwiseFirstCandidates(layer, metrics, chosen ? options.adaptive : 'none');
   });
 }
 
@@ -198,7 +204,7 @@ function depthwiseFirstCandidates(
   const slices = metrics.map((metric, index) => whitenedSlices(metric, groupKernel(layer, index)));
   const variance = metrics.reduce((sum, metric) => sum + metric.targetVariance, 0) || 1;
   const [metric, own] = [metrics[0] as Metric, slices[0] as Slices];
-  if (adaptive === 'elimination' && metrics.length === 1) {
+  if (adaptive === 'elimination' && canDiffer(layer, 'dw-pw')) {
     const wide = metric.size > wideLayer;
     const limited = wide ? limitTerms(own, Math.ceil((2 * own.terms) / 3)) : own;
     const all = selectTerms(groupKernel(layer, 0), limited, () => true);
@@ -217,7 +223,7 @@ function depthwiseFirstCandidates(
     }
     return nestedCandidates(layer, 'dw-pw', limited, order.toReversed(), errors);
   }
-  if (adaptive === 'energy' && metrics.length === 1)
+  if (adaptive === 'energy' && canDiffer(layer, 'dw-pw'))
     return weightCandidates(layer, ['dw-pw'], 'energy');
   const errors = new Array<number>(own.terms).fill(0);
   metrics.forEach((group, index) =>
@@ -247,32 +253,66 @@ function nestedErrors(metric: Metric, layer: Layer, slices: Slices, index: numbe
   });
 }
 
-function pointwiseFirstCandidates(layer: Layer, metrics: readonly Metric[]): Candidate[] {
-  const slices = metrics.map((_, index) =>
-    decomposeSlices(groupKernel(layer, index), layer.group, 'pw-dw'),
-  );
+/**
+ * Candidates of pw-dw. What a term explains is known per output, so unequal terms are given one by one to the output
+ * that gains most by its next one.
+ */
+function pointwiseFirstCandidates(
+  layer: Layer,
+  metrics: readonly Metric[],
+  adaptive: Adaptive,
+): Candidate[] {
   const channels = termChannels(layer.size, 'pw-dw');
   const affordable = Math.max(
     1,
     Math.ceil(denseMacs(layer.size) / (channels * macsPerTerm(layer.size, 'pw-dw'))) - 1,
   );
-  const terms = Math.min((slices[0] as Slices).terms, affordable);
-  const variance = metrics.reduce((sum, metric) => sum + metric.targetVariance, 0) || 1;
-  const errors = new Array<number>(terms).fill(
-    metrics.reduce((sum, metric) => sum + metric.power, 0) / variance,
+  const slices = metrics.map((_, index) =>
+    limitTerms(decomposeSlices(groupKernel(layer, index), layer.group, 'pw-dw'), affordable),
   );
-  metrics.forEach((metric, index) => {
-    const factors = selectTerms(
-      groupKernel(layer, index),
-      slices[index] as Slices,
-      firstTerms(terms),
+  const [first] = slices as [Slices];
+  const sum = (of: (metric: Metric) => number): number =>
+    metrics.reduce((total, metric) => total + of(metric), 0);
+  const variance = sum((metric) => metric.targetVariance) || 1;
+  const power = sum((metric) => metric.power) / variance;
+  const explained = metrics.flatMap((metric, index) =>
+    explainedPerTerm(
+      metric,
+      selectTerms(groupKernel(layer, index), slices[index] as Slices, () => true),
+    ).map((gains) => gains.map((gain) => gain / variance)),
+  );
+  if (adaptive !== 'none' && canDiffer(layer, 'pw-dw')) {
+    const order = largestNextGains(explained);
+    let left = power;
+    const errors = order.map(
+      (index) => (left -= explained[Math.floor(index / first.terms)]?.[index % first.terms] ?? 0),
     );
-    for (const explained of explainedPerTerm(metric, factors)) {
-      let sum = 0;
-      explained.forEach(
-        (power, term) => (errors[term] = (errors[term] as number) - (sum += power) / variance),
-      );
-    }
-  });
+    return nestedCandidates(layer, 'pw-dw', first, order, errors).filter(
+      ({ terms }) => terms >= channels,
+    );
+  }
+  let left = power;
+  const errors = Array.from(
+    { length: first.terms },
+    (_, term) => (left -= explained.reduce((total, gains) => total + (gains[term] ?? 0), 0)),
+  );
   return uniformCandidates(layer, 'pw-dw', slices, errors);
+}
+
+/** Terms (channel·K + term): the first of every channel, then always the largest next gain; ties to the lower channel. */
+function largestNextGains(gains: readonly Float64Array[]): number[] {
+  const terms = gains[0]?.length ?? 0;
+  const next = gains.map(() => 1);
+  const order = gains.map((_, channel) => channel * terms);
+  while (order.length < gains.length * terms) {
+    let best = -1;
+    gains.forEach((own, channel) => {
+      const gain = own[next[channel] as number];
+      const champion = best < 0 ? undefined : gains[best]?.[next[best] as number];
+      if (gain !== undefined && (champion === undefined || gain > champion)) best = channel;
+    });
+    order.push(best * terms + (next[best] as number));
+    next[best] = (next[best] as number) + 1;
+  }
+  return order;
 }

@@ -20,7 +20,9 @@ export const options = z.strictObject({
     .gt(0)
     .max(1)
     .optional()
-    .describe('fewest terms that keep this share of squared singular values'),
+    .describe(
+      'fewest terms that keep this share of squared singular values (of the response, where terms are unequal on data)',
+    ),
   macs: z
     .union([
       z.number().positive(),

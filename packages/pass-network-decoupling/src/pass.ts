@@ -38,8 +38,13 @@ function collectLayers(
   calibration: Calibration | undefined,
   context: Context,
 ): Layer[] {
-  return graph.nodes.flatMap((node) => {
-    if (!isOp(node, 'conv2d')) return [];
+  const convs = graph.nodes.filter((node) => isOp(node, 'conv2d'));
+  const unknown = given.skip.filter(
+    (skip) => !convs.some(({ name, origin }) => name === skip || origin === skip),
+  );
+  if (unknown.length)
+    throw new OptionError(`decouple: option skip names no convolution: ${unknown.join(', ')}`);
+  return convs.flatMap((node) => {
     const layer = layerOf(graph, node);
     let reason = typeof layer === 'string' ? layer : undefined;
     if (given.skip.includes(node.name) || given.skip.includes(node.origin))

@@ -1,4 +1,4 @@
-import { applyPatch, costOf, totalCost, verify, type Graph } from '@decouple/ir';
+import { applyPatch, costOf, graphBuilder, totalCost, verify, type Graph } from '@decouple/ir';
 import { parsePipeline, runPipeline } from '@decouple/pass-manager';
 import {
   decomposeSlices,
@@ -211,6 +211,30 @@ describe('targets', () => {
       /works on calibration data/,
     );
   });
+  test('skipping a layer that is not there is refused', async () => {
+    await expect(run(net, 'decouple{skip=[conv9]}')).rejects.toThrow(
+      /skip names no convolution: conv9/,
+    );
+  });
+  test.each(['dw-pw', 'pw-dw'])(
+    'fused residuals and activations stay in place: %s',
+    async (form) => {
+      const b = graphBuilder('fused');
+      const x = b.input('x', ['N', 16, 6, 6]);
+      const inputs = [x, b.constant('w', randomTensor([16, 16, 3, 3], 1)), '', x];
+      const graph = b.build([
+        b.node('conv2d', inputs, { pads: [1, 1, 1, 1], activation: { kind: 'relu' } }, 'conv'),
+      ]);
+      for (const layout of ['wide', 'chains']) {
+        const text = `decouple{terms=9, form=${form}, layout=${layout}, allowCostlier=true}`;
+        const { graph: result } = await run(graph, text);
+        expect(relativeDifference(graph, result, [1, 16, 6, 6])).toBeLessThan(1e-6);
+        const adaptive = await run(graph, `decouple{terms=2, form=${form}, adaptive=energy}`);
+        expect(verify(adaptive.graph)).toEqual([]);
+        expect(adaptive.graph.nodes.length).toBeGreaterThan(1);
+      }
+    },
+  );
   test('a table replaces only the layers it names', async () => {
     const { graph } = await run(net, 'decouple{terms={conv2=2}, form=dw-pw}');
     expect(graph.nodes.filter(({ op }) => op === 'conv2d').map(({ name }) => name)).toEqual([

@@ -235,6 +235,14 @@ describe('data-driven decoupling of a network', () => {
     expect(plain).toBeLessThan(0.5);
     expect(refined).toBeLessThan(0.5);
   });
+  test.each(['none', 'energy', 'elimination'])(
+    'pw-dw outputs may have unequal terms on data: %s',
+    async (adaptive) => {
+      const { graph } = await run(`decouple{macs=0.6x, form=pw-dw, adaptive=${adaptive}}`);
+      expect(graph.nodes.some(({ name }) => name.includes('-of-'))).toBe(adaptive !== 'none');
+      expect(errorOfGraph(graph)).toBeLessThan(0.3);
+    },
+  );
   test('layers that stay dense are refitted to their changed input', async () => {
     const text = (refit: boolean): string =>
       `decouple{terms={conv1=2, conv2=1}, form=dw-pw, refitDense=${refit}}`;
