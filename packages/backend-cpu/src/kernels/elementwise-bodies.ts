@@ -1,5 +1,5 @@
 /** Bodies that need exponentials, with their own scratch locals. */
-import { hyperbolicTangent, sigmoid } from '../emit/exponential.ts';
+import { exponential, hyperbolicTangent, sigmoid } from '../emit/exponential.ts';
 import type { Emitter, Vector } from '../kernel.ts';
 import type { MapBody } from './map.ts';
 
@@ -11,6 +11,7 @@ const withScratch =
   };
 
 export const exponentialBodies = {
+  exp: withScratch(exponential),
   sigmoid: withScratch(sigmoid),
   tanh: withScratch(hyperbolicTangent),
 };

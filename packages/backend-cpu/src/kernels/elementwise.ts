@@ -6,8 +6,25 @@ import { activate } from '../emit/simd.ts';
 import type { Delegation, KernelContext, KernelPlan, Vector } from '../kernel.ts';
 import type { View } from '../layout.ts';
 
+/** Functions that are one vector instruction. */
+const instructions = {
+  sqrt: 'f32x4.sqrt',
+  abs: 'f32x4.abs',
+  floor: 'f32x4.floor',
+  ceil: 'f32x4.ceil',
+  round: 'f32x4.nearest',
+} as const;
+
 type UnaryKind =
-  'relu' | 'leaky-relu' | 'clip' | 'sigmoid' | 'tanh' | 'hard-sigmoid' | 'hard-swish';
+  | 'relu'
+  | 'leaky-relu'
+  | 'clip'
+  | 'sigmoid'
+  | 'tanh'
+  | 'hard-sigmoid'
+  | 'hard-swish'
+  | 'exp'
+  | keyof typeof instructions;
 type BinaryKind = 'add' | 'sub' | 'mul' | 'div';
 
 /** A node of one of several kinds, told apart by `op`. */
@@ -29,6 +46,14 @@ function unaryBody(node: OneOf<UnaryKind>): MapBody {
       return exponentialBodies.sigmoid;
     case 'tanh':
       return exponentialBodies.tanh;
+    case 'exp':
+      return exponentialBodies.exp;
+    case 'sqrt':
+    case 'abs':
+    case 'floor':
+    case 'ceil':
+    case 'round':
+      return (f, [x]) => f.get(x as Vector).op(instructions[node.op]);
     case 'hard-sigmoid': {
       const { alpha, beta } = node.attrs;
       return (f, [x]) => hardSigmoid(alpha, beta)(f, [x as Vector]);

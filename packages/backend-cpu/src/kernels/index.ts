@@ -9,6 +9,7 @@ import { averagePool, maxPool } from './pool.ts';
 import { softmax } from './softmax.ts';
 
 const rare: Delegation = { delegate: 'rare in convolutional networks: no kernel yet' };
+const rareFunction: Delegation = { delegate: 'no vector code for this function yet' };
 const shapes: Delegation = { delegate: 'handles shapes and indices, not feature maps' };
 
 export const kernels = {
@@ -23,6 +24,17 @@ export const kernels = {
   tanh: unary,
   'hard-sigmoid': unary,
   'hard-swish': unary,
+  exp: unary,
+  sqrt: unary,
+  abs: unary,
+  floor: unary,
+  ceil: unary,
+  round: unary,
+  elu: rareFunction,
+  selu: rareFunction,
+  softplus: rareFunction,
+  erf: rareFunction,
+  log: rareFunction,
   softmax,
   add: binary,
   sub: binary,

@@ -245,6 +245,22 @@ export const exporters: { readonly [K in OpKind]: Exporter<K> } = {
       beta: { float: node.attrs.beta },
     }),
   'hard-swish': hardSwish,
+  elu: (node, writer) =>
+    writer.write('Elu', node.inputs, outputOf(node), { alpha: { float: node.attrs.alpha } }),
+  selu: (node, writer) =>
+    writer.write('Selu', node.inputs, outputOf(node), {
+      alpha: { float: node.attrs.alpha },
+      gamma: { float: node.attrs.gamma },
+    }),
+  softplus: plain('Softplus'),
+  erf: plain('Erf'),
+  exp: plain('Exp'),
+  log: plain('Log'),
+  sqrt: plain('Sqrt'),
+  abs: plain('Abs'),
+  floor: plain('Floor'),
+  ceil: plain('Ceil'),
+  round: plain('Round'),
   softmax,
   add,
   sub: plain('Sub'),

@@ -7,8 +7,25 @@ import { integersAt, type Call, type Importer } from './call.ts';
 /** What `clip` and `pad` use for "no bound": the largest float32. */
 export const largestFloat = 3.4028234663852886e38;
 
+/** Ops of one input without attributes, named as in ONNX but for case. */
+type PlainUnary =
+  | 'relu'
+  | 'sigmoid'
+  | 'tanh'
+  | 'hard-swish'
+  | 'identity'
+  | 'softplus'
+  | 'erf'
+  | 'exp'
+  | 'log'
+  | 'sqrt'
+  | 'abs'
+  | 'floor'
+  | 'ceil'
+  | 'round';
+
 const unary =
-  (op: 'relu' | 'sigmoid' | 'tanh' | 'hard-swish' | 'identity'): Importer =>
+  (op: PlainUnary): Importer =>
   (call) =>
     call.result(op, call.inputs, {});
 
@@ -41,6 +58,15 @@ const binary =
 
 const leakyRelu: Importer = (call) =>
   call.result('leaky-relu', call.inputs, { alpha: call.attrs.float('alpha', Math.fround(0.01)) });
+
+const elu: Importer = (call) =>
+  call.result('elu', call.inputs, { alpha: call.attrs.float('alpha', 1) });
+
+const selu: Importer = (call) =>
+  call.result('selu', call.inputs, {
+    alpha: call.attrs.float('alpha', Math.fround(1.6732632423543772)),
+    gamma: call.attrs.float('gamma', Math.fround(1.0507009873554805)),
+  });
 
 const hardSigmoid: Importer = (call) =>
   call.result('hard-sigmoid', call.inputs, {
@@ -161,6 +187,17 @@ export const elementwise: Readonly<Record<string, Importer>> = {
   Tanh: unary('tanh'),
   HardSwish: unary('hard-swish'),
   Identity: unary('identity'),
+  Softplus: unary('softplus'),
+  Erf: unary('erf'),
+  Exp: unary('exp'),
+  Log: unary('log'),
+  Sqrt: unary('sqrt'),
+  Abs: unary('abs'),
+  Floor: unary('floor'),
+  Ceil: unary('ceil'),
+  Round: unary('round'),
+  Elu: elu,
+  Selu: selu,
   Add: binary('add'),
   Sub: binary('sub'),
   Mul: binary('mul'),
