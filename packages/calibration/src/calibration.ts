@@ -151,6 +151,7 @@ export function createCalibration(options: CalibrationOptions): Calibration {
     throw new ModelError(
       `graph '${original.name}': calibration needs a network of one input, this one has ${original.inputs.length}`,
     );
+  const inputName = input.name;
   const symbol = batchSymbol(original);
   const fixed = input.type.shape[0];
   const batchSize =
@@ -189,8 +190,11 @@ export function createCalibration(options: CalibrationOptions): Calibration {
     const held = new Map(
       frontier.map((value) => [value, known(graph, value) as readonly Tensor[]]),
     );
-    const missing = wanted.filter((value) => !held.has(value) && value !== input?.name);
+    const missing = wanted.filter((value) => !held.has(value) && value !== inputName);
     const part = extractGraph(graph, missing, frontier);
+    const needsImages =
+      wanted.includes(inputName) ||
+      part.inputs.some(({ name }) => name === inputName && !held.has(name));
     const executable: Executable | undefined = missing.length
       ? await backend.compile(part, {
           bind: {
@@ -205,11 +209,7 @@ export function createCalibration(options: CalibrationOptions): Calibration {
         signal?.throwIfAborted();
         const sources = new Map<string, Tensor>();
         for (const [value, batches] of held) sources.set(value, batches[index] as Tensor);
-        if (
-          wanted.includes(input?.name ?? '') ||
-          part.inputs.some(({ name }) => name === input?.name && !held.has(name))
-        )
-          sources.set(input?.name ?? '', await dataset.batch(samples));
+        if (needsImages) sources.set(inputName, await dataset.batch(samples));
         const feeds = Object.fromEntries(
           part.inputs.map(({ name }) => [name, padded(sources.get(name) as Tensor, batchSize)]),
         );

@@ -3,9 +3,10 @@
  * with the same attributes and the same constants make them from the same inputs. Passes share untouched nodes
  * and constants, so the untouched part of a network keeps its fingerprints.
  */
-import { usesOf, type Graph } from '@decouple/ir';
+import type { Graph } from '@decouple/ir';
 
 export interface Fingerprints {
+  /** The fingerprint of a value; -1 when the graph has no such value. */
   of(graph: Graph, value: string): number;
 }
 
@@ -39,7 +40,7 @@ export function createFingerprints(): Fingerprints {
     of(graph, value) {
       const prints = perGraph.get(graph) ?? build(graph);
       perGraph.set(graph, prints);
-      return prints.get(value) ?? intern(`unknown ${value} ${usesOf(graph).producer.size}`);
+      return prints.get(value) ?? -1;
     },
   };
 }

@@ -182,15 +182,14 @@ async function buildLayer(
   };
   if (!candidate) return keepDense('no number of terms was asked for');
   if (candidate.form === 'dense') return keepDense('dense is the best use of the budget');
-  const decoupled = candidate;
-  if (!given.allowCostlier && decoupled.macs >= dense && context.cost.unit === 'MACs')
+  if (!given.allowCostlier && candidate.macs >= dense && context.cost.unit === 'MACs')
     return keepDense('does not pay: as many or more MACs than the dense convolution');
   const built: Built = data
-    ? await fitLayer(data, graph, layer, decoupled, pending)
+    ? await fitLayer(data, graph, layer, candidate, pending)
     : {
-        groups: startFactors(layer, decoupled),
+        groups: startFactors(layer, candidate),
         ...(layer.bias ? { bias: layer.bias } : {}),
-        error: decoupled.error,
+        error: candidate.error,
       };
   const patch = emitReplacement({
     conv: layer.conv,
@@ -210,13 +209,13 @@ async function buildLayer(
   );
   if (reason) return keepDense(reason);
   context.count('decoupled');
-  context.count('terms', decoupled.terms);
+  context.count('terms', candidate.terms);
   context.detail({
     layer: layer.conv.origin,
-    form: decoupled.form,
-    terms: Number((decoupled.terms / termChannels(layer.size, decoupled.form)).toFixed(2)),
+    form: candidate.form,
+    terms: Number((candidate.terms / termChannels(layer.size, candidate.form)).toFixed(2)),
     'MACs before': dense,
-    'MACs after': decoupled.macs,
+    'MACs after': candidate.macs,
     error: Number(built.error.toPrecision(3)),
   });
   return result;

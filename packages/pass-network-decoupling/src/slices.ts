@@ -133,20 +133,3 @@ export function energyCurve(slices: Slices): number[] {
   }
   return curve.map((sum) => (counted ? sum / counted : 1));
 }
-
-/**
- * Terms of each channel when `total` terms are given to the strongest singular values of the whole layer
- * (adaptive terms by weight energy). Ties go to the lower channel.
- */
-export function strongestTerms(slices: Slices, total: number): Int32Array {
-  const { channels, terms, energy } = slices;
-  const order = Array.from({ length: channels * terms }, (_, index) => index).sort(
-    (a, b) => (energy[b] as number) - (energy[a] as number) || a - b,
-  );
-  const counts = new Int32Array(channels);
-  for (const index of order.slice(0, total)) {
-    const channel = Math.floor(index / terms);
-    counts[channel] = (counts[channel] as number) + 1;
-  }
-  return counts;
-}
