@@ -1,5 +1,5 @@
 // Infers build / typecheck / lint / test for every packages/*/package.json,
-// so the packages hold no scripts and no project.json. The tools are a project that is only checked.
+// so the packages hold no scripts and no project.json. The tools are a project of their own.
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
@@ -16,6 +16,7 @@ export const name = 'workspace-targets';
 const tools = {
   typecheck: run('tsc -p tsconfig.json', 'tools', { cache: false }),
   lint: run('eslint .', 'tools', { cache: false }),
+  test: run('vitest run', 'tools', { cache: false }),
 };
 
 export const createNodesV2 = [

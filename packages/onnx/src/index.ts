@@ -5,3 +5,4 @@ export {
   type ImportWarning,
 } from './import/import.ts';
 export { exportOnnx, type ExportOptions } from './export/export.ts';
+export { decodeTensor, operatorsOf, type DeclaredTensor } from './declared.ts';

@@ -4,20 +4,20 @@ import { basename } from 'node:path';
 import type { Graph } from '@decouple/ir';
 import { DataError, messageOf } from '@decouple/tensor';
 import { exportOnnx, type ExportOptions } from './export/export.ts';
-import { importOnnx, type Imported } from './import/import.ts';
+import { importOnnx, type Imported, type ImportOptions } from './import/import.ts';
 
 /**
  * Reads and imports an ONNX file.
  * @throws DataError when the file can't be read; ModelError as `importOnnx`.
  */
-export async function readOnnx(path: string): Promise<Imported> {
+export async function readOnnx(path: string, options: ImportOptions = {}): Promise<Imported> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
   } catch (error) {
     throw new DataError(`${path}: can't be read: ${messageOf(error)}`, { cause: error });
   }
-  return importOnnx(bytes, { file: basename(path) });
+  return importOnnx(bytes, { file: basename(path), ...options });
 }
 
 /**

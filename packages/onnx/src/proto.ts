@@ -64,6 +64,18 @@ export function decodeModel(bytes: Uint8Array, file: string): ModelProto {
 }
 
 /**
+ * Decodes a file that holds one tensor.
+ * @throws ModelError naming `file` when the bytes are not a tensor.
+ */
+export function decodeTensor(bytes: Uint8Array, file: string): TensorProto {
+  try {
+    return fromBinary(TensorProtoSchema, bytes);
+  } catch (error) {
+    throw new ModelError(`${file}: not an ONNX tensor: ${messageOf(error)}`, { cause: error });
+  }
+}
+
+/**
  * A node from its base64 text.
  * @throws ModelError when the text is not an encoded node.
  */

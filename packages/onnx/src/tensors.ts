@@ -1,7 +1,7 @@
 /**
  * ONNX tensors and element types. Decoding trusts nothing: the product of the dimensions is checked against the data
  * that is really there before anything is allocated. float16 and bfloat16 are widened to float32.
- * Not handled: strings, complex numbers, 8-bit floats, 4-bit integers, external data (each gives a ModelError).
+ * Not handled: strings, complex numbers, 8-bit floats, 4-bit integers (each gives an UnsupportedError).
  */
 import {
   allocate,
@@ -11,6 +11,7 @@ import {
   type ArrayOf,
   type DType,
   type Tensor,
+  UnsupportedError,
 } from '@decouple/tensor';
 import { DataType, dataTypeName, isExternal, type TensorProto } from './proto.ts';
 
@@ -126,15 +127,15 @@ function dataOf(proto: TensorProto, dtype: DType, size: number, where: string): 
 /**
  * A tensor from its ONNX form; the data is copied.
  * @param where what the tensor is, for messages: `'file: initializer "w"'`.
- * @throws ModelError naming `where` when dimensions and data disagree or the type has no counterpart.
+ * @throws ModelError naming `where` when dimensions and data disagree; UnsupportedError when the type has no counterpart.
  */
 export function importTensor(proto: TensorProto, where: string): Tensor {
   if (isExternal(proto))
     throw new ModelError(`${where}: its data lie in another file; save the model in one file`);
-  if (proto.segment) throw new ModelError(`${where}: segmented tensors are not supported`);
+  if (proto.segment) throw new UnsupportedError(`${where}: segmented tensors are not supported`);
   const dtype = dtypeOf(proto.dataType);
   if (!dtype)
-    throw new ModelError(
+    throw new UnsupportedError(
       `${where}: element type ${dataTypeName(proto.dataType)} has no counterpart here`,
     );
   const { shape, size } = shapeOf(proto, where);

@@ -1,6 +1,6 @@
 /** What a model file declares before its nodes: operator sets, inputs, initializers, types of values. */
 import { type Dim, type GraphInput, type ValueType } from '@decouple/ir';
-import { ModelError, type Tensor } from '@decouple/tensor';
+import { ModelError, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { dataTypeName, type GraphProto, type ModelProto, type ValueInfoProto } from '../proto.ts';
 import { dtypeOf, importTensor, isWidened, toInteger } from '../tensors.ts';
 
@@ -38,10 +38,12 @@ function inputOf(info: ValueInfoProto): GraphInput {
   const { name } = info;
   const value = info.type?.value;
   if (value?.case !== 'tensorType')
-    throw new ModelError(`input '${name}' is not declared as a tensor`);
+    throw new UnsupportedError(
+      `input '${name}' is no tensor, other kinds of values are not supported`,
+    );
   const type = declaredType(info);
   if (!type)
-    throw new ModelError(
+    throw new UnsupportedError(
       value.value.shape
         ? `input '${name}' has element type ${dataTypeName(value.value.elemType)}, which has no counterpart here`
         : `input '${name}' has no declared shape; declare at least its rank`,
@@ -59,10 +61,10 @@ export const inputsOf = (graph: GraphProto): GraphInput[] => {
   return graph.input.filter(({ name }) => !given.has(name)).map(inputOf);
 };
 
-/** @throws ModelError when an initializer is malformed, defined twice, or sparse. */
+/** @throws ModelError when an initializer is malformed or defined twice; UnsupportedError when it is sparse. */
 export function initializersOf(graph: GraphProto): Map<string, Tensor> {
   if (graph.sparseInitializer.length)
-    throw new ModelError('sparse initializers are not supported; make them dense');
+    throw new UnsupportedError('sparse initializers are not supported; make them dense');
   const constants = new Map<string, Tensor>();
   for (const proto of graph.initializer) {
     if (constants.has(proto.name))

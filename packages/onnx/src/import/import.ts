@@ -129,6 +129,13 @@ function finish(state: ImportState, model: ModelProto, name: string): Imported {
   return { graph, warnings: summarize(state, nodes) };
 }
 
+/** An error of ours with the place it happened in before its message; others as they are. */
+function within(place: string, error: unknown): unknown {
+  if (!(error instanceof DecoupleError)) return error;
+  const Kind = error instanceof UnsupportedError ? UnsupportedError : ModelError;
+  return new Kind(`${place}: ${error.message}`, { cause: error });
+}
+
 function importModel(bytes: Uint8Array, file: string, options: ImportOptions): Imported {
   const model = decodeModel(bytes, file);
   if (!model.graph) throw new ModelError('no graph in the file: not an ONNX model?');
@@ -140,8 +147,7 @@ function importModel(bytes: Uint8Array, file: string, options: ImportOptions): I
     try {
       importNode(state, node, names[index] as string);
     } catch (error) {
-      if (!(error instanceof DecoupleError)) throw error;
-      throw new ModelError(`${node.opType} '${names[index]}': ${error.message}`, { cause: error });
+      throw within(`${node.opType} '${names[index]}'`, error);
     }
   });
   return finish(state, model, options.name ?? (model.graph.name || 'model'));
@@ -150,14 +156,15 @@ function importModel(bytes: Uint8Array, file: string, options: ImportOptions): I
 /**
  * Imports an ONNX model. Nodes and values keep their names; what has no counterpart becomes
  * an `opaque` node and is listed in the warnings.
- * @throws ModelError naming the file and node when the file is truncated, malformed or contradicts itself.
+ * @throws ModelError naming the file and node when the file is truncated, malformed or contradicts itself;
+ * UnsupportedError when it is valid but uses what has no counterpart here, such as strings.
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Imported {
   const file = options.file ?? options.name ?? 'ONNX model';
   try {
     return importModel(bytes, file, options);
   } catch (error) {
-    if (!(error instanceof DecoupleError) || error.message.startsWith(`${file}: `)) throw error;
-    throw new ModelError(`${file}: ${error.message}`, { cause: error });
+    if (error instanceof DecoupleError && error.message.startsWith(`${file}: `)) throw error;
+    throw within(file, error);
   }
 }
