@@ -11,7 +11,8 @@ export const layers = {
   'pass-manager': 4,
   'backend-cpu': 4,
   'pass-fusion': 5,
-  'pass-network-decoupling': 5,
-  decouple: 6,
-  cli: 7,
+  decomposition: 5,
+  'pass-network-decoupling': 6,
+  decouple: 8,
+  cli: 9,
 };

@@ -84,6 +84,8 @@ export interface SampleOptions {
   readonly signal?: AbortSignal;
   /** Layers that are still to be replaced: a shortcut that depends on them is not final and is left out. */
   readonly pending?: ReadonlySet<string>;
+  /** The network whose responses are the targets where the original has none of that name: factors of a layer. */
+  readonly reference?: Graph;
 }
 
 /** Rows of patches and targets of one convolution. */
@@ -227,11 +229,12 @@ interface Targets {
 
 async function sampleTargets(
   calibration: Calibration,
+  original: Graph,
   conv: NodeOf<'conv2d'>,
   summands: readonly string[],
   options: SampleOptions,
 ): Promise<Targets> {
-  const { original, samples, seed } = calibration;
+  const { samples, seed } = calibration;
   const random = createRandom(seed).fork(conv.origin);
   let found: Targets | undefined;
   const begin = ([, outChannels, height, width]: readonly number[]): Targets => {
@@ -301,7 +304,7 @@ async function sampleShortcut(
 
 /**
  * Samples a convolution of `graph` against the original network.
- * @throws ModelError when the original network has no value of the response's name.
+ * @throws ModelError when neither the original network nor the reference has a value of the response's name.
  */
 export async function sampleLayer(
   calibration: Calibration,
@@ -309,15 +312,17 @@ export async function sampleLayer(
   conv: NodeOf<'conv2d'>,
   options: SampleOptions = {},
 ): Promise<LayerRows> {
-  const { original, samples } = calibration;
+  const { samples } = calibration;
   const response = responseOf(graph, conv);
-  if (!original.types.has(response.value))
+  const hasTarget = (network: Graph): boolean => network.types.has(response.value);
+  const original = [calibration.original, options.reference ?? graph].find(hasTarget);
+  if (!original)
     throw new ModelError(
-      `conv2d '${conv.name}': the original network has no value '${response.value}' to fit`,
+      `conv2d '${conv.name}': the original network has no value '${response.value}' to fit, nor has the reference`,
     );
   const shortcut = usableShortcut(graph, original, response, options.pending ?? new Set());
   const summands = [response.value, ...(shortcut === undefined ? [] : [shortcut])];
-  const sampled = await sampleTargets(calibration, conv, summands, options);
+  const sampled = await sampleTargets(calibration, original, conv, summands, options);
   const { perSample, positions, outChannels, targets } = sampled;
   let shortcuts: Float32Array | undefined;
   if (shortcut !== undefined) {

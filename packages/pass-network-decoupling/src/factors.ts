@@ -9,17 +9,10 @@
  * a term's numbers lie together in both forms. Terms are sorted by channel.
  * Source: Guo et al., Network Decoupling, BMVC 2018, arXiv 1808.05517.
  */
+import type { KernelSize } from '@decouple/decomposition';
 
 /** dw-pw: depthwise, then pointwise. pw-dw: pointwise, then depthwise. */
 export type Form = 'dw-pw' | 'pw-dw';
-
-/** Sizes of one group of a convolution. */
-export interface KernelSize {
-  readonly inputs: number;
-  readonly outputs: number;
-  /** kh·kw. */
-  readonly taps: number;
-}
 
 export interface Factors extends KernelSize {
   readonly form: Form;

@@ -13,8 +13,8 @@ import {
   transposed,
   view,
 } from '@decouple/linalg';
+import type { Metric } from '@decouple/decomposition';
 import type { Factors } from './factors.ts';
-import type { Metric } from './metric.ts';
 
 /** B·C_λ as rows `[R, D]`: row c is Σ_ℓ S_c[ℓ]·C_λ[(i_c,ℓ), :]. */
 function featureRows(metric: Metric, of: Int32Array, depthwise: Float64Array): Float64Array {

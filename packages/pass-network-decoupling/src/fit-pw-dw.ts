@@ -8,8 +8,8 @@
  * There is a Cholesky factorisation per output, so this form costs O times what dw-pw costs to fit.
  */
 import { choleskyWithRidge, solveCholesky } from '@decouple/linalg';
+import type { Metric } from '@decouple/decomposition';
 import type { Factors } from './factors.ts';
-import type { Metric } from './metric.ts';
 
 /** Terms of each output: `[first, end)` in the list of terms. */
 function rangesOf(factors: Factors): [number, number][] {

@@ -5,25 +5,27 @@
  *
  * (I, O channels, g groups, k taps, A positions; pw-dw runs its pointwise part at input resolution.)
  */
+import { areaOf, type ConvSize } from '@decouple/decomposition';
 import type { Form } from './factors.ts';
 
-export interface ConvSize {
-  readonly inChannels: number;
-  readonly outChannels: number;
-  readonly groups: number;
-  readonly taps: number;
-  readonly inputArea: number;
-  readonly outputArea: number;
-}
+/** k, positions of the input and of the output. */
+const sizesOf = ({ kernel, input, output }: ConvSize) => ({
+  taps: areaOf(kernel),
+  inputArea: areaOf(input),
+  outputArea: areaOf(output),
+});
 
 /** MACs of one term. */
-export const macsPerTerm = (size: ConvSize, form: Form): number =>
-  form === 'dw-pw'
-    ? (size.taps + size.outChannels / size.groups) * size.outputArea
-    : (size.inChannels / size.groups) * size.inputArea + size.taps * size.outputArea;
+export function macsPerTerm(size: ConvSize, form: Form): number {
+  const { taps, inputArea, outputArea } = sizesOf(size);
+  return form === 'dw-pw'
+    ? (taps + size.outChannels / size.groups) * outputArea
+    : (size.inChannels / size.groups) * inputArea + taps * outputArea;
+}
 
-export const denseMacs = (size: ConvSize): number =>
-  (size.inChannels / size.groups) * size.outChannels * size.taps * size.outputArea;
+/** Weights of one term. */
+export const paramsPerTerm = (size: ConvSize, form: Form): number =>
+  areaOf(size.kernel) + (form === 'dw-pw' ? size.outChannels : size.inChannels) / size.groups;
 
 /** Channels that carry terms: inputs for dw-pw, outputs for pw-dw. */
 export const termChannels = (size: ConvSize, form: Form): number =>

@@ -1,5 +1,5 @@
 /** Options of the `decouple` pass. */
-import { OptionError } from '@decouple/tensor';
+import { budgetOption, fitOptions, macsOf, requireOneTarget } from '@decouple/decomposition';
 import { z } from 'zod';
 
 const termsTable = z.record(z.string(), z.int().min(1));
@@ -23,20 +23,9 @@ export const options = z.strictObject({
     .describe(
       'fewest terms that keep this share of squared singular values (of the response, where terms are unequal on data)',
     ),
-  macs: z
-    .union([
-      z.number().positive(),
-      z
-        .string()
-        .regex(
-          /^\d*\.?\d+x$/,
-          'expected a number of MACs (8.61G) or a share of the network (0.5x)',
-        ),
-    ])
-    .optional()
-    .describe(
-      'MACs of the whole network afterwards, per image: a number (8.61G) or a share (0.5x); the default is 0.5x',
-    ),
+  macs: budgetOption.describe(
+    'MACs of the whole network afterwards, per image: a number (8.61G) or a share (0.5x); the default is 0.5x',
+  ),
   adaptive: z
     .enum(['auto', 'none', 'energy', 'elimination'])
     .default('auto')
@@ -49,37 +38,7 @@ export const options = z.strictObject({
     .describe(
       'one wide pair of convolutions, or a sum of chains for runtimes without fast grouped convolutions',
     ),
-  data: z
-    .enum(['auto', 'off'])
-    .default('auto')
-    .describe('off: closed form from the weights alone, even when calibration data are there'),
-  skip: z.array(z.string()).default([]).describe('layers to leave dense'),
-  ridge: z
-    .number()
-    .gt(0)
-    .default(1e-3)
-    .describe('pull towards the original kernel, relative to the mean variance of patches'),
-  rounds: z
-    .int()
-    .min(0)
-    .max(20)
-    .default(2)
-    .describe('alternations of depthwise and pointwise refits'),
-  relu: z
-    .int()
-    .min(0)
-    .max(50)
-    .default(0)
-    .describe('iterations of the ReLU-aware refinement, at each of λ = 0.1 and 1'),
-  refitDense: z
-    .boolean()
-    .default(true)
-    .describe('with data: refit layers that stay dense to their changed input'),
-  points: z.int().min(1).default(64).describe('sampled positions per calibration image and layer'),
-  allowCostlier: z
-    .boolean()
-    .default(false)
-    .describe('replace layers even where it does not lower the cost'),
+  ...fitOptions,
 });
 export type Options = z.output<typeof options>;
 
@@ -96,14 +55,9 @@ export type Target =
  * @throws OptionError when several are given.
  */
 export function targetOf({ terms, energy, macs }: Options, networkMacs: number): Target {
-  const given = Object.entries({ terms, energy, macs }).filter(([, value]) => value !== undefined);
-  if (given.length > 1)
-    throw new OptionError(
-      `decouple: ${given.map(([name]) => name).join(' and ')} exclude each other; give one`,
-    );
+  requireOneTarget('decouple', { terms, energy, macs });
   if (typeof terms === 'number') return { kind: 'terms', terms };
   if (terms) return { kind: 'table', terms };
   if (energy !== undefined) return { kind: 'energy', energy };
-  if (typeof macs === 'number') return { kind: 'macs', macs };
-  return { kind: 'macs', macs: Number((macs ?? '0.5x').slice(0, -1)) * networkMacs };
+  return { kind: 'macs', macs: macsOf(macs ?? '0.5x', networkMacs) };
 }

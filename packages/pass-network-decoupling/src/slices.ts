@@ -7,7 +7,8 @@
  * Σ_t (M v_t) v_tᵀ = M to rounding, whatever the accuracy of Λ. λ_t is the energy of term t.
  */
 import { jacobiEigen } from '@decouple/linalg';
-import { exactTerms, type Factors, type Form, type KernelSize } from './factors.ts';
+import type { KernelSize } from '@decouple/decomposition';
+import { exactTerms, type Factors, type Form } from './factors.ts';
 
 /** All K terms of every channel, the strongest first; terms beyond K carry no energy and are left out. */
 export interface Slices extends KernelSize {

@@ -4,7 +4,7 @@
  * It ignores correlations between channels; refits take care of those.
  */
 import { jacobiEigen } from '@decouple/linalg';
-import type { Metric } from './metric.ts';
+import type { Metric } from '@decouple/decomposition';
 import { decomposeSlices, type Slices } from './slices.ts';
 
 /** Symmetric square root and its inverse of the `k×k` block of C at patch index `at`. */

@@ -198,7 +198,7 @@ describe('targets', () => {
   });
   test('a budget that cannot be met says what can', async () => {
     await expect(run(net, 'decouple{macs=1K}')).rejects.toThrow(
-      /can't be met; one term per layer gives \d+ MACs/,
+      /can't be met; the cheapest form of every layer gives \d+ MACs/,
     );
   });
   test('two targets exclude each other', async () => {

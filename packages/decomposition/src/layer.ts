@@ -1,21 +1,43 @@
-/** The convolutions that can be decoupled, and why the others can't. */
+/** Convolutions as decompositions see them, and why some are left alone. */
 import { constantInput, staticShape, type Graph, type NodeOf } from '@decouple/ir';
 import { isFloat32 } from '@decouple/tensor';
-import type { KernelSize } from './factors.ts';
-import type { ConvSize } from './macs.ts';
+
+/** Sizes of one group of a convolution. */
+export interface KernelSize {
+  readonly inputs: number;
+  readonly outputs: number;
+  /** kh·kw. */
+  readonly taps: number;
+}
+
+/** Sizes of a whole convolution. */
+export interface ConvSize {
+  readonly inChannels: number;
+  readonly outChannels: number;
+  readonly groups: number;
+  readonly kernel: readonly [number, number];
+  /** Rows and columns. */
+  readonly input: readonly [number, number];
+  readonly output: readonly [number, number];
+}
 
 export interface Layer {
   readonly conv: NodeOf<'conv2d'>;
-  readonly kernel: readonly [number, number];
   readonly size: ConvSize;
   /** Sizes of one group. */
   readonly group: KernelSize;
-  /** W₀ `[O, I, k]`, all groups. */
+  /** W₀ `[O, I/g, kh, kw]`. */
   readonly weight: Float32Array;
   readonly bias?: Float32Array;
 }
 
-/** W₀ of one group, `[O, D]`. */
+export const areaOf = ([rows, columns]: readonly [number, number]): number => rows * columns;
+
+/** MACs of the dense convolution, per image. */
+export const denseMacs = ({ size, group }: Layer): number =>
+  group.inputs * size.outChannels * group.taps * areaOf(size.output);
+
+/** W₀ of one group, `[O, D]`, D = I·k. */
 export const groupKernel = ({ weight, group }: Layer, index: number): Float32Array => {
   const size = group.outputs * group.inputs * group.taps;
   return weight.subarray(index * size, (index + 1) * size);
@@ -29,29 +51,21 @@ export function layerOf(graph: Graph, conv: NodeOf<'conv2d'>): Layer | string {
   if (conv.inputs[2] && !(bias && isFloat32(bias))) return 'the bias is not a float32 constant';
   const [outChannels, inputs, kh, kw] = weight.shape as [number, number, number, number];
   const { groups } = conv.attrs;
-  if (kh * kw === 1) return 'pointwise convolutions have nothing to decouple';
-  if (inputs === 1) return 'already depthwise';
-  const [x, y] = [
-    graph.types.get(conv.inputs[0] as string),
-    graph.types.get(conv.outputs[0] as string),
-  ];
-  const [inputShape, outputShape] = [x, y].map(
-    (type) => type && staticShape({ ...type, shape: type.shape.slice(1) }),
-  );
-  if (!inputShape || !outputShape) return 'rows and columns of the input are not known';
-  const [inputArea, outputArea] = [inputShape, outputShape].map(
-    ([, rows, columns]) => (rows as number) * (columns as number),
-  ) as [number, number];
+  const [input, output] = [conv.inputs[0], conv.outputs[0]].map((value) => {
+    const type = graph.types.get(value as string);
+    return type && staticShape({ ...type, shape: type.shape.slice(2) });
+  });
+  if (input?.length !== 2 || output?.length !== 2)
+    return 'rows and columns of the input are not known';
   return {
     conv,
-    kernel: [kh, kw],
     size: {
       inChannels: inputs * groups,
       outChannels,
       groups,
-      taps: kh * kw,
-      inputArea,
-      outputArea,
+      kernel: [kh, kw],
+      input: input as [number, number],
+      output: output as [number, number],
     },
     group: { inputs, outputs: outChannels / groups, taps: kh * kw },
     weight: weight.data,

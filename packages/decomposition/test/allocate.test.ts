@@ -1,14 +1,14 @@
-import { allocate, type Choice } from '@decouple/pass-network-decoupling';
+import { allocate, type Choice } from '@decouple/decomposition';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 
 const choices = fc.array(
-  fc.record({ macs: fc.integer({ min: 1, max: 100 }), error: fc.integer({ min: 0, max: 1000 }) }),
+  fc.record({ cost: fc.integer({ min: 1, max: 100 }), error: fc.integer({ min: 0, max: 1000 }) }),
   { minLength: 1, maxLength: 6 },
 );
 
 const macsOf = (chosen: readonly Choice[]): number =>
-  chosen.reduce((sum, { macs }) => sum + macs, 0);
+  chosen.reduce((sum, { cost }) => sum + cost, 0);
 const errorOf = (chosen: readonly Choice[]): number =>
   chosen.reduce((sum, { error }) => sum + error, 0);
 const combinations = (layers: readonly Choice[][]): Choice[][] =>

@@ -1,16 +1,21 @@
 /**
- * The ways to build one layer, with their MACs and errors: dense, and for each form every sensible number of terms.
+ * The ways to decouple one layer, with their MACs and errors: for each form every sensible number of terms.
  * Errors are relative squared errors, of the weights (energy left out) or of the responses on calibration data.
  */
-import type { LayerRows } from '@decouple/calibration';
-import { momentsOf } from '@decouple/calibration';
+import {
+  denseMacs,
+  groupKernel,
+  type Layer,
+  type Metric,
+  type Plan,
+} from '@decouple/decomposition';
 import { eliminate } from './eliminate.ts';
+import { emitReplacement, type Layout } from './emit.ts';
 import { exactTerms, type Factors, type Form } from './factors.ts';
+import { fitLayer } from './fit.ts';
 import { featureCross, featureGram, pointwiseSolver as depthwiseSolver } from './fit-dw-pw.ts';
 import { explainedPerTerm } from './fit-pw-dw.ts';
-import { groupKernel, type Layer } from './layer.ts';
-import { denseMacs, macsPerTerm, termChannels } from './macs.ts';
-import { dataMetric, type Metric } from './metric.ts';
+import { macsPerTerm, paramsPerTerm, termChannels } from './macs.ts';
 import {
   decomposeSlices,
   firstTerms,
@@ -20,20 +25,25 @@ import {
   type Slices,
 } from './slices.ts';
 import { whitenedSlices } from './whiten.ts';
-import type { Choice } from './allocate.ts';
 
 /** A decoupled way to build a layer. */
-export interface Decoupled extends Choice {
-  readonly form: Form;
+export interface Decoupled extends Plan {
+  readonly method: Form;
   /** Terms of all channels and groups together. */
   readonly terms: number;
-  /** Slices of each group, and which of their terms to take. */
+  /** Terms per channel, a mean where they differ. */
+  readonly perChannel: number;
+  /** Slices of each group. */
   readonly slices: readonly Slices[];
-  readonly keep: Keep;
 }
-export type Candidate = Decoupled | (Choice & { readonly form: 'dense' });
 
 export type Adaptive = 'none' | 'energy' | 'elimination';
+
+export interface PlanOptions {
+  readonly forms: readonly Form[];
+  readonly adaptive: Adaptive;
+  readonly layout: Layout;
+}
 
 /** Terms are counted in multiples of this, so that backends get full vectors. */
 const termMultiple = 4;
@@ -49,66 +59,75 @@ const pointwiseFirstLimit = 32;
  */
 const wideLayer = 1024;
 
-export const denseCandidate = (layer: Layer): Candidate => ({
-  form: 'dense',
-  macs: denseMacs(layer.size),
-  error: 0,
-});
+/** What plans of one layer have in common. */
+interface Start {
+  readonly layer: Layer;
+  readonly form: Form;
+  /** Slices of each group. */
+  readonly slices: readonly Slices[];
+  readonly layout: Layout;
+}
 
-/** The factors of a candidate before any fit, one per group. */
-export const startFactors = (layer: Layer, { slices, keep }: Decoupled): Factors[] =>
+/** The factors of a plan before any fit, one per group. */
+const startFactors = ({ layer, slices }: Start, keep: Keep): Factors[] =>
   slices.map((own, index) => selectTerms(groupKernel(layer, index), own, keep));
 
-function candidate(
-  layer: Layer,
-  form: Form,
-  terms: number,
-  error: number,
-  slices: readonly Slices[],
-  keep: Keep,
-): Decoupled {
+/** @param keep which terms to take. */
+function plan(start: Start, terms: number, error: number, keep: Keep): Decoupled {
+  const { layer, form, slices, layout } = start;
+  const perChannel = terms / termChannels(layer.size, form);
+  const { conv, bias, size } = layer;
+  const emit = (groups: readonly Factors[], fitted: Float32Array | undefined) =>
+    emitReplacement({
+      conv,
+      kernel: size.kernel,
+      groups,
+      layout,
+      ...(fitted ? { bias: fitted } : {}),
+    });
+  const relative = Math.max(0, error);
   return {
-    form,
+    method: form,
     terms,
-    macs: terms * macsPerTerm(layer.size, form),
-    error: Math.max(0, error),
+    perChannel,
     slices,
-    keep,
+    macs: terms * macsPerTerm(size, form),
+    params: terms * paramsPerTerm(size, form),
+    error: relative,
+    columns: { terms: Number(perChannel.toFixed(2)) },
+    build: async (fitting) => {
+      const starts = startFactors(start, keep);
+      if (!fitting) return { patch: emit(starts, bias), error: relative };
+      const fitted = await fitLayer(fitting, starts);
+      return { patch: emit(fitted.groups, fitted.bias), error: fitted.error };
+    },
   };
 }
 
-/** Candidates with 1, 2, … K terms in every channel; `errors[T-1]` belongs to T terms. */
-function uniformCandidates(
-  layer: Layer,
-  form: Form,
-  slices: readonly Slices[],
-  errors: readonly number[],
-): Decoupled[] {
-  const channels = termChannels(layer.size, form);
+/** Plans with 1, 2, … K terms in every channel; `errors[T-1]` belongs to T terms. */
+function uniformPlans(start: Start, errors: readonly number[]): Decoupled[] {
+  const channels = termChannels(start.layer.size, start.form);
   return errors.map((error, index) =>
-    candidate(layer, form, (index + 1) * channels, error, slices, firstTerms(index + 1)),
+    plan(start, (index + 1) * channels, error, firstTerms(index + 1)),
   );
 }
 
-/** Candidates along an order in which terms (channel·K + term) are added. */
-function nestedCandidates(
-  layer: Layer,
-  form: Form,
-  slices: Slices,
+/** Plans along an order in which terms (channel·K + term) are added. */
+function nestedPlans(
+  start: Start,
   order: ArrayLike<number>,
   errors: ArrayLike<number>,
 ): Decoupled[] {
+  const [slices] = start.slices as [Slices];
   const rank = new Int32Array(slices.channels * slices.terms).fill(slices.channels * slices.terms);
   for (let place = 0; place < order.length; place++) rank[order[place] as number] = place;
   const result: Decoupled[] = [];
   for (let terms = termMultiple; terms <= order.length; terms += termMultiple)
     result.push(
-      candidate(
-        layer,
-        form,
+      plan(
+        start,
         terms,
         errors[terms - 1] as number,
-        [slices],
         (channel, term) => (rank[channel * slices.terms + term] as number) < terms,
       ),
     );
@@ -121,18 +140,15 @@ const total = (values: Float64Array): number => values.reduce((sum, value) => su
 const canDiffer = ({ conv }: Layer, form: Form): boolean =>
   conv.attrs.groups === 1 && (form === 'dw-pw' || !conv.inputs[3]);
 
-/** Candidates from the weights alone. */
-export function weightCandidates(
-  layer: Layer,
-  forms: readonly Form[],
-  adaptive: Adaptive,
-): Candidate[] {
-  return forms.flatMap((form): Candidate[] => {
+/** Plans from the weights alone. */
+export function weightPlans(layer: Layer, { forms, adaptive, layout }: PlanOptions): Decoupled[] {
+  return forms.flatMap((form): Decoupled[] => {
     const slices = Array.from({ length: layer.size.groups }, (_, index) =>
       decomposeSlices(groupKernel(layer, index), layer.group, form),
     );
     const power = slices.reduce((sum, { energy }) => sum + total(energy), 0) || 1;
     const [first] = slices as [Slices];
+    const start = { layer, form, slices, layout };
     if (adaptive !== 'none' && canDiffer(layer, form)) {
       const order = Array.from(first.energy.keys()).sort(
         (a, b) => (first.energy[b] as number) - (first.energy[a] as number) || a - b,
@@ -147,7 +163,7 @@ export function weightCandidates(
           : order;
       let left = power;
       const errors = ordered.map((index) => (left -= first.energy[index] as number) / power);
-      return nestedCandidates(layer, form, first, ordered, errors).filter(
+      return nestedPlans(start, ordered, errors).filter(
         ({ terms }) => form === 'dw-pw' || terms >= first.channels,
       );
     }
@@ -158,49 +174,34 @@ export function weightCandidates(
           left -= energy[index] as number;
       return left / power;
     });
-    return uniformCandidates(layer, form, slices, errors);
+    return uniformPlans(start, errors);
   });
 }
 
-export interface DataOptions {
-  readonly forms: readonly Form[];
-  readonly adaptive: Adaptive;
-  readonly ridge: number;
-}
-
-/** Metrics of all groups of a layer. */
-export async function layerMetrics(
+/** Plans fitted to calibration data. */
+export function dataPlans(
   layer: Layer,
-  rows: LayerRows,
-  ridge: number,
-): Promise<Metric[]> {
-  const moments = await momentsOf(rows, layer.size.groups);
-  return moments.map((group, index) =>
-    dataMetric(group, groupKernel(layer, index), layer.group, ridge),
-  );
-}
-
-/** Candidates fitted to calibration data. */
-export async function dataCandidates(
-  layer: Layer,
-  rows: LayerRows,
-  options: DataOptions,
-): Promise<Candidate[]> {
-  const metrics = await layerMetrics(layer, rows, options.ridge);
+  metrics: readonly Metric[],
+  options: PlanOptions,
+): Decoupled[] {
   return options.forms.flatMap((form) => {
-    if (form === 'dw-pw') return depthwiseFirstCandidates(layer, metrics, options.adaptive);
+    if (form === 'dw-pw') return depthwiseFirstPlans(layer, metrics, options);
     const chosen = options.forms.length === 1;
     if (layer.group.inputs > pointwiseFirstLimit && !chosen) return [];
     // Unequal terms of pw-dw are a pair of convolutions for each number of terms: many small kernels, only on request.
-    return pointwiseFirstCandidates(layer, metrics, chosen ? options.adaptive : 'none');
+    return pointwiseFirstPlans(layer, metrics, {
+      ...options,
+      adaptive: chosen ? options.adaptive : 'none',
+    });
   });
 }
 
-function depthwiseFirstCandidates(
+function depthwiseFirstPlans(
   layer: Layer,
   metrics: readonly Metric[],
-  adaptive: Adaptive,
-): Candidate[] {
+  { adaptive, layout }: PlanOptions,
+): Decoupled[] {
+  const form = 'dw-pw';
   const slices = metrics.map((metric, index) => whitenedSlices(metric, groupKernel(layer, index)));
   const variance = metrics.reduce((sum, metric) => sum + metric.targetVariance, 0) || 1;
   const [metric, own] = [metrics[0] as Metric, slices[0] as Slices];
@@ -221,17 +222,17 @@ function depthwiseFirstCandidates(
       errors[kept - 1] = error / variance;
       error += losses[order.length - kept] as number;
     }
-    return nestedCandidates(layer, 'dw-pw', limited, order.toReversed(), errors);
+    return nestedPlans({ layer, form, slices: [limited], layout }, order.toReversed(), errors);
   }
   if (adaptive === 'energy' && canDiffer(layer, 'dw-pw'))
-    return weightCandidates(layer, ['dw-pw'], 'energy');
+    return weightPlans(layer, { forms: [form], adaptive, layout });
   const errors = new Array<number>(own.terms).fill(0);
   metrics.forEach((group, index) =>
     nestedErrors(group, layer, slices[index] as Slices, index).forEach(
       (error, term) => (errors[term] = (errors[term] as number) + error / variance),
     ),
   );
-  return uniformCandidates(layer, 'dw-pw', slices, errors);
+  return uniformPlans({ layer, form, slices, layout }, errors);
 }
 
 /** Errors of the first 1, 2, … K terms of each channel with refitted pointwise parts. */
@@ -254,18 +255,19 @@ function nestedErrors(metric: Metric, layer: Layer, slices: Slices, index: numbe
 }
 
 /**
- * Candidates of pw-dw. What a term explains is known per output, so unequal terms are given one by one to the output
+ * Plans of pw-dw. What a term explains is known per output, so unequal terms are given one by one to the output
  * that gains most by its next one.
  */
-function pointwiseFirstCandidates(
+function pointwiseFirstPlans(
   layer: Layer,
   metrics: readonly Metric[],
-  adaptive: Adaptive,
-): Candidate[] {
+  { adaptive, layout }: PlanOptions,
+): Decoupled[] {
+  const form = 'pw-dw';
   const channels = termChannels(layer.size, 'pw-dw');
   const affordable = Math.max(
     1,
-    Math.ceil(denseMacs(layer.size) / (channels * macsPerTerm(layer.size, 'pw-dw'))) - 1,
+    Math.ceil(denseMacs(layer) / (channels * macsPerTerm(layer.size, 'pw-dw'))) - 1,
   );
   const slices = metrics.map((_, index) =>
     limitTerms(decomposeSlices(groupKernel(layer, index), layer.group, 'pw-dw'), affordable),
@@ -287,7 +289,7 @@ function pointwiseFirstCandidates(
     const errors = order.map(
       (index) => (left -= explained[Math.floor(index / first.terms)]?.[index % first.terms] ?? 0),
     );
-    return nestedCandidates(layer, 'pw-dw', first, order, errors).filter(
+    return nestedPlans({ layer, form, slices, layout }, order, errors).filter(
       ({ terms }) => terms >= channels,
     );
   }
@@ -296,7 +298,7 @@ function pointwiseFirstCandidates(
     { length: first.terms },
     (_, term) => (left -= explained.reduce((total, gains) => total + (gains[term] ?? 0), 0)),
   );
-  return uniformCandidates(layer, 'pw-dw', slices, errors);
+  return uniformPlans({ layer, form, slices, layout }, errors);
 }
 
 /** Terms (channel·K + term): the first of every channel, then always the largest next gain; ties to the lower channel. */

@@ -7,8 +7,9 @@
  * α → ∞ compares weights (the papers' way), α → 0 responses on the data. One knob, one code path.
  */
 import type { Moments } from '@decouple/calibration';
+import { multiplyAdd, view } from '@decouple/linalg';
 import { invariant } from '@decouple/tensor';
-import type { KernelSize } from './factors.ts';
+import type { KernelSize } from './layer.ts';
 
 export interface Metric extends KernelSize {
   /** D = I·k. */
@@ -70,9 +71,16 @@ export function dataMetric(
   };
 }
 
-/** Error of a dense-equivalent kernel `[O, D]`, relative to the target's variance. */
-export function relativeError(metric: Metric, kernel: Float64Array, product: Float64Array): number {
-  const { size, outputs, cross, power, targetVariance } = metric;
+/** Error of a dense-equivalent kernel Ŵ `[O, D]`, relative to the target's variance; 0 is exact. */
+export function kernelError(metric: Metric, kernel: Float64Array): number {
+  const { size, outputs, gram, cross, power, targetVariance } = metric;
+  if (!(targetVariance > 0)) return 0;
+  const product = new Float64Array(outputs * size);
+  multiplyAdd(view(product, size), view(kernel, size), view(gram, size), {
+    m: outputs,
+    n: size,
+    k: size,
+  });
   let error = power;
   for (let output = 0; output < outputs; output++)
     for (let index = 0; index < size; index++)
@@ -80,7 +88,7 @@ export function relativeError(metric: Metric, kernel: Float64Array, product: Flo
         (kernel[output * size + index] as number) *
         ((product[output * size + index] as number) -
           2 * (cross[index * outputs + output] as number));
-  return targetVariance > 0 ? Math.max(0, error) / targetVariance : 0;
+  return Math.max(0, error) / targetVariance;
 }
 
 /** Bias that makes the mean response exact: b = μ_y - Ŵ μ_p. */

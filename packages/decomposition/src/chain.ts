@@ -1,0 +1,69 @@
+/**
+ * A convolution replaced by convolutions one after the other. Only the last one has a bias: a bias in between would
+ * not survive padding with zeros.
+ */
+import { makeNode, type Node, type NodeOf, type Patch } from '@decouple/ir';
+import { float32, int64, invariant, type Tensor } from '@decouple/tensor';
+import type { ConvSize } from './layer.ts';
+
+type Spatial = Pick<NodeOf<'conv2d'>['attrs'], 'stride' | 'pads' | 'dilation'>;
+
+/** One convolution of a chain. */
+export interface Stage extends Partial<Spatial> {
+  /** What it is: the node is called `<layer>/<role>`. */
+  readonly role: string;
+  /** `[O, I/g, kh, kw]` */
+  readonly weight: Tensor<'float32'>;
+  readonly groups?: number;
+  /** Input channels that it reads, in order; all when absent. */
+  readonly channels?: Int32Array;
+}
+
+/**
+ * The patch that replaces `conv` by `stages`; the last one gives its value, with its residual and activation.
+ * @param bias `[O]`, of the last stage.
+ */
+export function emitChain(
+  conv: NodeOf<'conv2d'>,
+  stages: readonly Stage[],
+  bias: Float32Array | undefined,
+): Patch {
+  invariant(stages.length > 0, 'a chain has at least one convolution');
+  const nodes: Node[] = [];
+  const constants: [string, Tensor][] = [];
+  const origin = { origin: conv.origin };
+  let value = conv.inputs[0] as string;
+  stages.forEach(({ role, weight, channels, groups = 1, ...spatial }, index) => {
+    const name = `${conv.name}/${role}`;
+    const last = index === stages.length - 1;
+    if (channels) {
+      const gather = `${name}/channels`;
+      constants.push([`${gather}.indices`, int64([...channels])]);
+      nodes.push(makeNode('gather', gather, [value, `${gather}.indices`], { axis: 1 }, origin));
+      value = gather;
+    }
+    constants.push([`${name}.weight`, weight]);
+    const inputs = [value, `${name}.weight`];
+    if (last && bias) {
+      constants.push([`${name}.bias`, float32([bias.length], bias)]);
+      inputs.push(`${name}.bias`);
+    }
+    const residual = last ? conv.inputs[3] : undefined;
+    if (residual) inputs.push(...(bias ? [] : ['']), residual);
+    const attrs = { ...spatial, groups, ...(last ? { activation: conv.attrs.activation } : {}) };
+    const outputs = last ? [conv.outputs[0] as string] : [name];
+    nodes.push(makeNode('conv2d', name, inputs, attrs, { ...origin, outputs }));
+    value = name;
+  });
+  return { remove: [conv.name], add: nodes, constants };
+}
+
+/** Weights of a chain. */
+export const chainParams = (stages: readonly Pick<Stage, 'weight'>[]): number =>
+  stages.reduce((sum, { weight }) => sum + weight.data.length, 0);
+
+/** Rows and columns between a vertical convolution and the horizontal one behind it, or the other way round. */
+export const areaBetween = (
+  { input, output }: ConvSize,
+  order: 'vertical-first' | 'horizontal-first',
+): number => (order === 'vertical-first' ? output[0] * input[1] : input[0] * output[1]);

@@ -1,0 +1,54 @@
+/** The way to build a layer that is always there: as it is, with its kernel refitted to its changed input. */
+import { choleskyWithRidge, solveCholesky } from '@decouple/linalg';
+import type { NodeOf } from '@decouple/ir';
+import { float32 } from '@decouple/tensor';
+import { denseMacs, type Layer } from './layer.ts';
+import { kernelError, meanBias, type Metric } from './metric.ts';
+import type { Built, Fitting, Plan } from './plan.ts';
+
+/** The best dense kernel in the metric, W* = R_λᵀ C_λ⁻¹, `[O, D]`. */
+export function optimalKernel({ gram, cross, size, outputs }: Metric): Float64Array {
+  const { factor } = choleskyWithRidge(gram, size);
+  const solved = solveCholesky(factor, size, cross.slice(), outputs);
+  const kernel = new Float64Array(outputs * size);
+  for (let output = 0; output < outputs; output++)
+    for (let at = 0; at < size; at++)
+      kernel[output * size + at] = solved[at * outputs + output] as number;
+  return kernel;
+}
+
+function refit({ layer, metrics }: Fitting): Built {
+  const { conv, size, group } = layer;
+  const weight = new Float32Array(layer.weight.length);
+  const bias = new Float32Array(size.outChannels);
+  let [error, variance] = [0, 0];
+  metrics.forEach((metric, index) => {
+    const kernel = optimalKernel(metric);
+    weight.set(kernel, index * kernel.length);
+    bias.set(meanBias(metric, kernel), index * metric.outputs);
+    error += kernelError(metric, kernel) * metric.targetVariance;
+    variance += metric.targetVariance;
+  });
+  const [weightName, biasName] = [`${conv.name}/refit.weight`, `${conv.name}/refit.bias`];
+  const [input, , , residual] = conv.inputs as [string, string, string?, string?];
+  const inputs = [input, weightName, biasName, ...(residual ? [residual] : [])];
+  const patch = {
+    remove: [conv.name],
+    add: [{ ...conv, inputs } as NodeOf<'conv2d'>],
+    constants: [
+      [weightName, float32([size.outChannels, group.inputs, ...size.kernel], weight)],
+      [biasName, float32([bias.length], bias)],
+    ] as const,
+  };
+  return { patch, error: variance > 0 ? error / variance : 0 };
+}
+
+/** The layer as it is. */
+export const densePlan = (layer: Layer): Plan => ({
+  method: 'dense',
+  macs: denseMacs(layer),
+  params: layer.weight.length,
+  error: 0,
+  columns: {},
+  build: (fitting) => (fitting ? refit(fitting) : { patch: { remove: [] }, error: 0 }),
+});

@@ -1,0 +1,31 @@
+export { allocate, paretoChoices, type Choice } from './allocate.ts';
+export { areaBetween, chainParams, emitChain, type Stage } from './chain.ts';
+export { densePlan, optimalKernel } from './dense.ts';
+export { layerMetrics, rowsFor, sample, type Data, type FitOptions } from './fitting.ts';
+export {
+  areaOf,
+  denseMacs,
+  groupKernel,
+  layerOf,
+  type ConvSize,
+  type KernelSize,
+  type Layer,
+} from './layer.ts';
+export { dataMetric, kernelError, meanBias, type Metric } from './metric.ts';
+export {
+  budgetOption,
+  fitOptions,
+  macsOf,
+  requireOneTarget,
+  type DecompositionOptions,
+} from './options.ts';
+export type { Built, Decomposer, Fitting, Plan } from './plan.ts';
+export { rectifiedTarget, refineForRelu, type Fit, type GroupRows, type Solver } from './relu.ts';
+export {
+  chooseWithinMacs,
+  decomposeLayers,
+  statistics,
+  type Choices,
+  type Counter,
+  type Decomposition,
+} from './run.ts';
