@@ -7,6 +7,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { addBench } from './commands/bench.ts';
+import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare.ts';
 import { addEval } from './commands/eval.ts';
 import { addExport } from './commands/export.ts';
@@ -18,6 +19,7 @@ import type { Io } from './io.ts';
 
 const commands = [
   addInspect,
+  addCheck,
   addOptimize,
   addEval,
   addBench,

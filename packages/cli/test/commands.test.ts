@@ -1,6 +1,6 @@
-import { existsSync, readFileSync } from 'node:fs';
-import { parseGraph } from 'decouple';
-import { readModel, readNpy } from 'decouple/node';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { parseGraph, type Backend } from 'decouple';
+import { backendByName, checkModel, readModel, readNpy } from 'decouple/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkplace, decouple, decoupleJson, type Workplace } from './support.ts';
 
@@ -36,6 +36,42 @@ describe('inspect', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/conv2 +conv2d +N×16×8×8 +147 k +2\.3 k/);
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+  });
+});
+
+describe('check', () => {
+  it('finds nothing wrong with a good model', async () => {
+    const argv = ['check', place.model, '--backend', 'cpu'];
+    expect(await decoupleJson(...argv)).toEqual({ ok: true, problems: [] });
+    expect((await decouple(argv)).stdout).toMatch(/no problems/);
+  });
+
+  it('lists problems and exits with 1', async () => {
+    const broken = place.path('broken.onnx');
+    writeFileSync(broken, readFileSync(place.model).subarray(0, -9));
+    const { code, stdout, stderr } = await decouple(['check', broken, '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({
+      ok: false,
+      problems: [{ node: 'broken.onnx', op: 'file' }],
+    });
+    expect(stderr).toMatch(/broken\.onnx: a problem/);
+    expect((await decouple(['check', broken])).stdout).toMatch(/^file 'broken\.onnx': /);
+  });
+
+  it('tells what a backend can not run', async () => {
+    const refusing = { ...backendByName('reference'), name: 'picky' };
+    const supports: Backend['supports'] = (_graph, { op }) =>
+      op === 'conv2d' ? { unsupported: 'no convolutions' } : true;
+    const { ok, problems } = await checkModel(place.model, { ...refusing, supports });
+    expect(ok).toBe(false);
+    expect(problems).toEqual(
+      ['conv1', 'conv2'].map((node) => ({
+        node,
+        op: 'conv2d',
+        message: "backend 'picky' can't run it: no convolutions",
+      })),
+    );
   });
 });
 

@@ -1,5 +1,7 @@
 export {
+  checkOnnx,
   importOnnx,
+  type Checked,
   type Imported,
   type ImportOptions,
   type ImportWarning,

@@ -4,21 +4,35 @@ import { basename } from 'node:path';
 import type { Graph } from '@decouple/ir';
 import { DataError, messageOf } from '@decouple/tensor';
 import { exportOnnx, type ExportOptions } from './export/export.ts';
-import { importOnnx, type Imported, type ImportOptions } from './import/import.ts';
+import {
+  checkOnnx,
+  importOnnx,
+  type Checked,
+  type Imported,
+  type ImportOptions,
+} from './import/import.ts';
 
-/**
- * Reads and imports an ONNX file.
- * @throws DataError when the file can't be read; ModelError as `importOnnx`.
- */
-export async function readOnnx(path: string, options: ImportOptions = {}): Promise<Imported> {
-  let bytes: Uint8Array;
+async function readBytes(path: string): Promise<Uint8Array> {
   try {
-    bytes = await readFile(path);
+    return await readFile(path);
   } catch (error) {
     throw new DataError(`${path}: can't be read: ${messageOf(error)}`, { cause: error });
   }
-  return importOnnx(bytes, { file: basename(path), ...options });
 }
+
+/**
+ * Reads and imports an ONNX file.
+ * @throws DataError when the file can't be read; errors as `importOnnx`.
+ */
+export const readOnnx = async (path: string, options: ImportOptions = {}): Promise<Imported> =>
+  importOnnx(await readBytes(path), { file: basename(path), ...options });
+
+/**
+ * Lists everything wrong with an ONNX file, as `checkOnnx`.
+ * @throws DataError when the file can't be read.
+ */
+export const checkOnnxFile = async (path: string): Promise<Checked> =>
+  checkOnnx(await readBytes(path), { file: basename(path) });
 
 /**
  * Exports a graph to a file. The file appears complete or not at all: it is written under a temporary name beside

@@ -11,7 +11,8 @@ export interface ReadModelOptions {
   readonly onWarning?: (warning: ImportWarning) => void;
 }
 
-function requireOnnx(path: string): void {
+/** @throws UnsupportedError when the extension is another. */
+export function requireOnnx(path: string): void {
   if (extname(path).toLowerCase() !== '.onnx')
     throw new UnsupportedError(
       `${path}: format '${extname(path)}' is not known; model files are .onnx`,

@@ -2,6 +2,7 @@
 import { type Dim, type GraphInput, type ValueType } from '@decouple/ir';
 import { ModelError, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { dataTypeName, type GraphProto, type ModelProto, type ValueInfoProto } from '../proto.ts';
+import type { Report } from './problems.ts';
 import { dtypeOf, importTensor, isWidened, toInteger } from '../tensors.ts';
 
 /** `''` and `'ai.onnx'` are the same operator set. */
@@ -38,39 +39,52 @@ function inputOf(info: ValueInfoProto): GraphInput {
   const { name } = info;
   const value = info.type?.value;
   if (value?.case !== 'tensorType')
-    throw new UnsupportedError(
-      `input '${name}' is no tensor, other kinds of values are not supported`,
-    );
+    throw new UnsupportedError('is no tensor, other kinds of values are not supported');
   const type = declaredType(info);
   if (!type)
     throw new UnsupportedError(
       value.value.shape
-        ? `input '${name}' has element type ${dataTypeName(value.value.elemType)}, which has no counterpart here`
-        : `input '${name}' has no declared shape; declare at least its rank`,
+        ? `has element type ${dataTypeName(value.value.elemType)}, which has no counterpart here`
+        : 'has no declared shape; declare at least its rank',
     );
   if (type.shape.some((dim) => typeof dim === 'number' && dim < 0))
-    throw new ModelError(`input '${name}' has a negative dimension: [${type.shape.join(',')}]`);
+    throw new ModelError(`has a negative dimension: [${type.shape.join(',')}]`);
   // The batch is what networks leave open most often: it gets the name that everybody uses.
   const shape = type.shape.map((dim, axis) => (axis === 0 && dim === `${name}.0` ? 'N' : dim));
   return { name, type: { ...type, shape } };
 }
 
 /** Inputs that are not initializers: files before IR version 4 list those too. */
-export const inputsOf = (graph: GraphProto): GraphInput[] => {
+export function inputsOf(graph: GraphProto, report: Report): GraphInput[] {
   const given = new Set(graph.initializer.map((tensor) => tensor.name));
-  return graph.input.filter(({ name }) => !given.has(name)).map(inputOf);
-};
+  return graph.input
+    .filter(({ name }) => !given.has(name))
+    .flatMap((info) => {
+      try {
+        return [inputOf(info)];
+      } catch (error) {
+        report(info.name, 'input', error);
+        return [];
+      }
+    });
+}
 
-/** @throws ModelError when an initializer is malformed or defined twice; UnsupportedError when it is sparse. */
-export function initializersOf(graph: GraphProto): Map<string, Tensor> {
-  if (graph.sparseInitializer.length)
-    throw new UnsupportedError('sparse initializers are not supported; make them dense');
+/** Initializers by name. Reports those that are malformed, defined twice, or sparse. */
+export function initializersOf(graph: GraphProto, report: Report): Map<string, Tensor> {
+  const refuse = (name: string, error: unknown): void => report(name, 'initializer', error);
+  for (const { values } of graph.sparseInitializer)
+    refuse(
+      values?.name ?? '',
+      new UnsupportedError('sparse initializers are not supported; make it dense'),
+    );
   const constants = new Map<string, Tensor>();
-  for (const proto of graph.initializer) {
-    if (constants.has(proto.name))
-      throw new ModelError(`initializer '${proto.name}' is defined twice`);
-    constants.set(proto.name, importTensor(proto, `initializer '${proto.name}'`));
-  }
+  for (const proto of graph.initializer)
+    try {
+      if (constants.has(proto.name)) throw new ModelError('is defined twice');
+      constants.set(proto.name, importTensor(proto, `initializer '${proto.name}'`));
+    } catch (error) {
+      refuse(proto.name, error);
+    }
   return constants;
 }
 

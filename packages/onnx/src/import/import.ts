@@ -7,22 +7,24 @@
  */
 import {
   createGraph,
-  formatProblem,
   nonFiniteConstants,
   verify,
   withoutDeadNodes,
   type Graph,
   type Node,
+  type Problem,
 } from '@decouple/ir';
-import { DecoupleError, ModelError, UnsupportedError, type Tensor } from '@decouple/tensor';
+import { invariant, ModelError, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { metadataOf } from '../metadata.ts';
-import { decodeModel, type ModelProto, type NodeProto } from '../proto.ts';
+import { createNode, decodeModel, type ModelProto, type NodeProto } from '../proto.ts';
+import { within } from '../within.ts';
 import { readAttributes } from './attributes.ts';
 import { createCall, type Collected } from './call.ts';
 import { domainOf, opsetsOf, widenedValues } from './header.ts';
 import { importers } from './importers.ts';
 import { opaqueNode, originOf } from './opaque.ts';
 import { place, placeAll } from './place.ts';
+import { collectInto, throwFirst, type Report } from './problems.ts';
 import { createState, nodeNames, type ImportState } from './state.ts';
 
 export interface ImportOptions {
@@ -80,12 +82,11 @@ function lower(
 
 function importNode(state: ImportState, proto: NodeProto, name: string): void {
   if (proto.attribute.some((attribute) => attribute.g ?? attribute.graphs[0]))
-    throw new ModelError(
+    throw new UnsupportedError(
       'control flow with subgraphs is not supported; export the model without loops and conditions',
     );
-  const missing = proto.input.find((input) => input !== '' && !state.defined.has(input));
-  if (missing !== undefined)
-    throw new ModelError(`input '${missing}' is not defined by anything before the node`);
+  for (const input of proto.input)
+    if (input !== '' && !state.defined.has(input)) missing(state, input, name, proto.opType);
   const opset = state.opsets.get(domainOf(proto.domain)) ?? 1;
   const lowered = lower(state, proto, name, opset);
   const refusal = typeof lowered === 'string' ? lowered : placeAll(state, lowered);
@@ -93,7 +94,44 @@ function importNode(state: ImportState, proto: NodeProto, name: string): void {
     state.refusals.set(name, refusal);
     place(state, opaqueNode(proto, name, opset, state));
   }
-  for (const output of proto.output) if (output !== '') state.defined.add(output);
+}
+
+/** Defines values that were reported instead of being read, so that nothing else is told of them. */
+function substituteValues(state: ImportState, names: readonly string[]): void {
+  for (const name of names)
+    if (!state.defined.has(name))
+      substitute(state, createNode({ opType: 'Undefined', output: [name] }), state.fresh(name));
+}
+
+/** Reports an undefined value, and defines it as the result of an opaque node: it is told once. */
+function missing(state: ImportState, value: string, node: string, op: string): void {
+  const message = `input '${value}' is not defined by anything before the node`;
+  state.report(node, op, new ModelError(message));
+  substituteValues(state, [value]);
+}
+
+/** An opaque node in place of what was reported already. */
+function substitute(state: ImportState, proto: NodeProto, name: string): void {
+  place(state, opaqueNode(proto, name, 1, state));
+  for (const output of proto.output) state.defined.add(output);
+}
+
+function importNodes(state: ImportState): void {
+  const names = nodeNames(state.proto);
+  state.proto.node.forEach((node, index) => {
+    if (!node.output.some(Boolean)) return;
+    const name = names[index] as string;
+    const before = state.nodes.length;
+    try {
+      importNode(state, node, name);
+    } catch (error) {
+      state.report(name, node.opType, error);
+      state.nodes.length = before;
+      const input = node.input.filter((value) => state.defined.has(value));
+      substitute(state, { ...node, input }, name);
+    }
+    for (const output of node.output) if (output !== '') state.defined.add(output);
+  });
 }
 
 function summarize(state: ImportState, nodes: readonly Node[]): ImportWarning[] {
@@ -112,46 +150,45 @@ function summarize(state: ImportState, nodes: readonly Node[]): ImportWarning[] 
   return [...groups].map(([message, names]) => ({ message, nodes: names, count: names.length }));
 }
 
-function finish(state: ImportState, model: ModelProto, name: string): Imported {
+/** The graph, unless something was found wrong with it and reported. */
+function finish(state: ImportState, model: ModelProto, name: string): Graph | undefined {
   const outputs = state.proto.output.map((output) => output.name);
   const nodes = withoutDeadNodes(state.nodes, outputs);
   const used = new Set([...outputs, ...nodes.flatMap((node) => node.inputs)]);
   const constants = new Map([...state.constants].filter(([constant]) => used.has(constant)));
-  const broken = nonFiniteConstants({ name, inputs: [], outputs, nodes, constants });
-  if (broken.length)
-    throw new ModelError(
-      `weights hold NaN or Infinity: ${broken.slice(0, 5).join(', ')}${broken.length > 5 ? ', …' : ''}`,
-    );
   const metadata = metadataOf(model, state.opsets);
-  const graph = createGraph({ name, inputs: state.inputs, outputs, nodes, constants, metadata });
-  const problems = verify(graph);
-  if (problems.length) throw new ModelError(problems.slice(0, 5).map(formatProblem).join('; '));
-  return { graph, warnings: summarize(state, nodes) };
+  const parts = { name, inputs: state.inputs, outputs, nodes, constants, metadata };
+  const problems = verify(parts);
+  for (const { node, op, message } of problems) state.report(node, op, new ModelError(message));
+  for (const constant of nonFiniteConstants(parts))
+    state.report(constant, 'weight', new ModelError('holds NaN or Infinity'));
+  return problems.length ? undefined : createGraph(parts);
 }
 
-/** An error of ours with the place it happened in before its message; others as they are. */
-function within(place: string, error: unknown): unknown {
-  if (!(error instanceof DecoupleError)) return error;
-  const Kind = error instanceof UnsupportedError ? UnsupportedError : ModelError;
-  return new Kind(`${place}: ${error.message}`, { cause: error });
-}
-
-function importModel(bytes: Uint8Array, file: string, options: ImportOptions): Imported {
-  const model = decodeModel(bytes, file);
+function importModel(
+  model: ModelProto,
+  options: ImportOptions,
+  report: Report,
+): { graph: Graph | undefined; state: ImportState } {
   if (!model.graph) throw new ModelError('no graph in the file: not an ONNX model?');
-  const opsets = opsetsOf(model);
-  const state = createState(model.graph, opsets, options.fixed ?? {});
-  const names = nodeNames(model.graph);
-  model.graph.node.forEach((node, index) => {
-    if (!node.output.some(Boolean)) return;
-    try {
-      importNode(state, node, names[index] as string);
-    } catch (error) {
-      throw within(`${node.opType} '${names[index]}'`, error);
+  const { fixed = {}, name = model.graph.name || 'model' } = options;
+  const { input, initializer, sparseInitializer, output } = model.graph;
+  const state = createState({ proto: model.graph, opsets: opsetsOf(model), fixed, report });
+  const sparse = sparseInitializer.flatMap(({ values }) => (values ? [values] : []));
+  substituteValues(
+    state,
+    [...input, ...initializer, ...sparse].map((value) => value.name),
+  );
+  importNodes(state);
+  for (const value of output)
+    if (!state.defined.has(value.name)) {
+      report(value.name, 'output', new ModelError('no node defines this output'));
+      substituteValues(state, [value.name]);
     }
-  });
-  return finish(state, model, options.name ?? (model.graph.name || 'model'));
+  return { graph: finish(state, model, name), state };
 }
+
+const fileOf = ({ file, name }: ImportOptions): string => file ?? name ?? 'ONNX model';
 
 /**
  * Imports an ONNX model. Nodes and values keep their names; what has no counterpart becomes
@@ -160,11 +197,40 @@ function importModel(bytes: Uint8Array, file: string, options: ImportOptions): I
  * UnsupportedError when it is valid but uses what has no counterpart here, such as strings.
  */
 export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Imported {
-  const file = options.file ?? options.name ?? 'ONNX model';
+  const file = fileOf(options);
   try {
-    return importModel(bytes, file, options);
+    const { graph, state } = importModel(decodeModel(bytes, file), options, throwFirst);
+    invariant(graph, 'problems are thrown');
+    return { graph, warnings: summarize(state, graph.nodes) };
   } catch (error) {
-    if (error instanceof DecoupleError && error.message.startsWith(`${file}: `)) throw error;
     throw within(file, error);
+  }
+}
+
+/** What checking an ONNX model finds. */
+export interface Checked {
+  /** Absent when it can't be made; opaque nodes stand for what is broken. */
+  readonly graph: Graph | undefined;
+  readonly problems: readonly Problem[];
+}
+
+/** Everything wrong with an ONNX model at once, and every operator that is not understood; never stops at the first. */
+export function checkOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checked {
+  const problems: Problem[] = [];
+  const report = collectInto(problems);
+  const file = fileOf(options);
+  try {
+    const { graph, state } = importModel(decodeModel(bytes, file), options, report);
+    for (const node of state.nodes)
+      if (node.op === 'opaque' && state.refusals.has(node.name))
+        problems.push({
+          node: node.name,
+          op: node.attrs.opType,
+          message: `is kept as opaque: ${state.refusals.get(node.name)}`,
+        });
+    return { graph, problems };
+  } catch (error) {
+    report(file, 'file', error);
+    return { graph: undefined, problems };
   }
 }

@@ -5,6 +5,7 @@ import type { GraphProto } from '../proto.ts';
 import type { Knowledge } from './call.ts';
 import { mayHoldSizes } from './contents.ts';
 import { declaredTypes, initializersOf, inputsOf } from './header.ts';
+import type { Report } from './problems.ts';
 
 export interface ImportState extends Knowledge {
   readonly proto: GraphProto;
@@ -18,19 +19,25 @@ export interface ImportState extends Knowledge {
   /** Values that a node reads or the graph gives. */
   readonly read: ReadonlySet<string>;
   readonly nodes: Node[];
+  readonly report: Report;
   /** Why nodes are opaque, by node name. */
   readonly refusals: Map<string, string>;
   foldedElements: number;
 }
 
-/** @throws ModelError when inputs or initializers are malformed. */
-export function createState(
-  proto: GraphProto,
-  opsets: ReadonlyMap<string, number>,
-  fixed: Readonly<Record<string, Tensor>>,
-): ImportState {
-  const inputs = inputsOf(proto).filter(({ name }) => !(name in fixed));
-  const constants = new Map([...initializersOf(proto), ...Object.entries(fixed)]);
+/** What an import starts from. */
+export interface ImportStart {
+  readonly proto: GraphProto;
+  readonly opsets: ReadonlyMap<string, number>;
+  /** Values of inputs that become constants. */
+  readonly fixed: Readonly<Record<string, Tensor>>;
+  readonly report: Report;
+}
+
+/** Reports inputs and initializers that are malformed. */
+export function createState({ proto, opsets, fixed, report }: ImportStart): ImportState {
+  const inputs = inputsOf(proto, report).filter(({ name }) => !(name in fixed));
+  const constants = new Map([...initializersOf(proto, report), ...Object.entries(fixed)]);
   const types = new Map(inputs.map(({ name, type }) => [name, type]));
   for (const [name, value] of constants) types.set(name, typeOfTensor(value));
   const contents = new Map<string, readonly Dim[]>();
@@ -52,6 +59,7 @@ export function createState(
       ...proto.output.map(({ name }) => name),
     ]),
     nodes: [],
+    report,
     refusals: new Map(),
     foldedElements: 0,
     symbols: new Set(

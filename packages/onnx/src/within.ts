@@ -1,0 +1,8 @@
+import { DecoupleError, ModelError, UnsupportedError } from '@decouple/tensor';
+
+/** An error of ours with the place it happened in before its message, once; anything else as it is. */
+export function within(place: string, error: unknown): unknown {
+  if (!(error instanceof DecoupleError) || error.message.startsWith(`${place}: `)) return error;
+  const Kind = error instanceof UnsupportedError ? UnsupportedError : ModelError;
+  return new Kind(`${place}: ${error.message}`, { cause: error });
+}
