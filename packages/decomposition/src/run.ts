@@ -5,7 +5,7 @@
  * Without data layers are built in closed form.
  */
 import { applyPatch, isOp, totalCost, type Graph, type Patch } from '@decouple/ir';
-import type { PassContext } from '@decouple/pass-manager';
+import type { RunContext } from '@decouple/pass-manager';
 import { OptionError } from '@decouple/tensor';
 import { allocate } from './allocate.ts';
 import { densePlan } from './dense.ts';
@@ -15,7 +15,7 @@ import type { DecompositionOptions } from './options.ts';
 import type { Built, Decomposer, Plan } from './plan.ts';
 
 export type Counter = 'replaced' | 'kept' | 'refitted';
-type Context = PassContext<Counter>;
+type Context = RunContext<Counter>;
 
 /** What the counters of {@link decomposeLayers} count. */
 export const statistics: Readonly<Record<Counter, string>> = {
@@ -103,7 +103,7 @@ function collectLayers(
 }
 
 /** Whether a patch lowers the context's cost. */
-function pays(graph: Graph, changed: Graph, patch: Patch, { cost }: Context): boolean {
+function pays(graph: Graph, patch: Patch, { cost }: Context): boolean {
   const sum = (of: Graph, names: readonly string[]): number => {
     const wanted = new Set(names);
     return of.nodes.reduce(
@@ -112,7 +112,7 @@ function pays(graph: Graph, changed: Graph, patch: Patch, { cost }: Context): bo
     );
   };
   const added = (patch.add ?? []).map(({ name }) => name);
-  return sum(changed, added) < sum(graph, patch.remove);
+  return sum(applyPatch(graph, patch), added) < sum(graph, patch.remove);
 }
 
 /** A network while its layers are being built. */
@@ -160,7 +160,7 @@ async function keepDense(
   report(work, layer, dense, refit ? 'refitted' : 0);
   if (!refit) return undefined;
   context.count('refitted');
-  return applyPatch(graph, (await build(work, graph, layer, dense)).patch);
+  return context.rewrite(graph, (await build(work, graph, layer, dense)).patch);
 }
 
 /** @returns `undefined` when nothing changed. */
@@ -180,12 +180,11 @@ async function buildLayer(
   if (!allowCostlier && context.cost.unit === 'MACs' && plan.macs >= dense.macs)
     return keepDense(work, graph, layer, dear);
   const built = await build(work, graph, layer, plan);
-  const changed = applyPatch(graph, built.patch);
-  if (!allowCostlier && !pays(graph, changed, built.patch, context))
+  if (!allowCostlier && !pays(graph, built.patch, context))
     return keepDense(work, graph, layer, dear);
   context.count('replaced');
   report(work, layer, plan, built.error);
-  return changed;
+  return context.rewrite(graph, built.patch);
 }
 
 /** The ways to build every layer that the decomposers can do something about. */

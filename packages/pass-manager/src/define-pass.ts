@@ -37,6 +37,17 @@ export interface PassContext<Counter extends string = string> {
   readonly detail: (row: LayerRow) => void;
 }
 
+/** What a pass with `run` sees. */
+export interface RunContext<Counter extends string = string> extends PassContext<Counter> {
+  /**
+   * Applies a patch and counts it as a rewrite, so that runs can stop after it and searches can name it. Count and
+   * report before: nothing after the last rewrite that is wanted runs.
+   * @param node that it is about; default: the first one that the patch removes.
+   * @throws ModelError when the patch does not fit.
+   */
+  readonly rewrite: (graph: Graph, patch: Patch, node?: string) => Graph;
+}
+
 /** A rule looked at a node and leaves it alone. The reason is counted and printed: no numbers, no names. */
 export interface Skip {
   readonly skip: string;
@@ -81,13 +92,13 @@ export interface Pass<
   run?(
     graph: Graph,
     options: z.output<Options>,
-    context: PassContext<Counter>,
+    context: RunContext<Counter>,
   ): Graph | Promise<Graph>;
 }
 
 /**
  * Declares a pass; checks that it has either `rules` or `run`, and fixes the types.
- * @throws InvariantError when it has both or neither.
+ * @throws InvariantError when it has both or neither, or is named as a part of the text syntax.
  */
 export function definePass<
   const Name extends string,
@@ -96,5 +107,7 @@ export function definePass<
 >(definition: Pass<Name, Options, Counter>): Pass<Name, Options, Counter> {
   if (!definition.rules === !definition.run)
     throw new InvariantError(`pass '${definition.name}' must have either rules or run`);
+  if (definition.name === 'repeat')
+    throw new InvariantError("'repeat' repeats passes in pipelines and can't be the name of one");
   return definition;
 }

@@ -1,6 +1,7 @@
 /** Documentation of passes from their declarations: for `decouple passes`, forms and generated tables. */
 import { z } from 'zod';
 import type { Pass } from './define-pass.ts';
+import { repeatOptions } from './pipeline.ts';
 
 export interface OptionDescription {
   readonly name: string;
@@ -18,6 +19,13 @@ export interface PassDescription {
   readonly effect: Pass['effect'];
   readonly options: readonly OptionDescription[];
   readonly statistics: Readonly<Record<string, string>>;
+}
+
+/** A way to put passes together. */
+export interface GroupDescription {
+  readonly syntax: string;
+  readonly summary: string;
+  readonly options: readonly OptionDescription[];
 }
 
 type Schema = z.core.JSONSchema.BaseSchema;
@@ -54,11 +62,10 @@ function typeText(schema: Schema): string {
   return `${types ?? 'any'}${bounds(schema)}`;
 }
 
-/** What a pass is, with its options' types, defaults and documentation. */
-export function describePass(pass: Pass): PassDescription {
-  const schema = z.toJSONSchema(pass.options, { io: 'input', unrepresentable: 'any' });
+function describeOptions(options: z.ZodObject): OptionDescription[] {
+  const schema = z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' });
   const required = new Set(schema.required ?? []);
-  const options = Object.entries(schema.properties ?? {}).map(([name, property]) => {
+  return Object.entries(schema.properties ?? {}).map(([name, property]) => {
     const field = property as Schema;
     return {
       name,
@@ -68,11 +75,27 @@ export function describePass(pass: Pass): PassDescription {
       doc: field.description ?? '',
     };
   });
-  return {
-    name: pass.name,
-    summary: pass.summary,
-    effect: pass.effect,
-    options,
-    statistics: pass.statistics ?? {},
-  };
 }
+
+/** What a pass is, with its options' types, defaults and documentation. */
+export const describePass = (pass: Pass): PassDescription => ({
+  name: pass.name,
+  summary: pass.summary,
+  effect: pass.effect,
+  options: describeOptions(pass.options),
+  statistics: pass.statistics ?? {},
+});
+
+/** The ways to put passes of a pipeline together. */
+export const describeGroups = (): GroupDescription[] => [
+  {
+    syntax: 'repeat{max=…}(PASS, …)',
+    summary: 'Runs its passes again and again until the graph no longer changes.',
+    options: describeOptions(repeatOptions),
+  },
+  {
+    syntax: 'NAME(PASS, …)',
+    summary: 'Runs its passes once; reports show the name. The name may be left out.',
+    options: [],
+  },
+];

@@ -1,23 +1,32 @@
 /**
  * Pipelines as text:
  *
- *   pipeline := [ step { "," step } ]         step := name [ object ]
+ *   pipeline := [ item { "," item } ]
+ *   item     := name [ object ]                            a pass with options
+ *             | "repeat" [ object ] "(" pipeline ")"       until the graph no longer changes, {max=10} times at most
+ *             | [ name ] "(" pipeline ")"                  a group, under a name that reports show
  *   object   := "{" [ entry { "," entry } ] "}"    entry := key "=" value
  *   value    := object | "[" [ value { "," value } ] "]" | "quoted" | bare
  *
  * A bare word is a number (`3`, `1e-3`, or with K M G T: `8.61G` = 8.61e9), `true`, `false`, or else a string
- * (`dw-pw`, `0.5x`, `conv1_2`). Strings that would read as something else are quoted as in JSON. Parentheses are
- * reserved. `parsePipeline(formatPipeline(p), passes)` equals `p`.
+ * (`dw-pw`, `0.5x`, `conv1_2`). Strings that would read as something else are quoted as in JSON.
+ * `parsePipeline(formatPipeline(p), passes)` equals `p`. A text that starts with `[` is the JSON form.
  */
-import { OptionError } from '@decouple/tensor';
+import { messageOf, OptionError } from '@decouple/tensor';
 import type { Pass } from './define-pass.ts';
-import { suggestion } from './nearest.ts';
+import { pipelineFromJson } from './pipeline-json.ts';
 import {
   checkOptions,
+  checkStep,
+  group,
+  maxDepth,
+  passNamed,
+  repeatOptions,
+  type Locate,
   type OptionValue,
   type OptionValues,
   type Pipeline,
-  type PipelineStep,
+  type PipelineItem,
 } from './pipeline.ts';
 
 const exponents = { k: 3, K: 3, M: 6, G: 9, T: 12 } as const;
@@ -96,6 +105,7 @@ type Positions = Map<string, number>;
 const pathKey = (path: readonly PropertyKey[]): string => path.map(String).join('\u0000');
 
 function readValue(reader: Reader, path: readonly string[], positions: Positions): OptionValue {
+  if (path.length > maxDepth) return reader.fail(`at most ${maxDepth} nested lists and objects`);
   if (reader.take('{')) return readEntries(reader, path, positions);
   if (reader.take('[')) {
     const items: OptionValue[] = [];
@@ -125,41 +135,86 @@ function readEntries(reader: Reader, path: readonly string[], positions: Positio
   return Object.fromEntries(entries);
 }
 
-function readStep(reader: Reader, passes: readonly Pass[]): PipelineStep {
-  const position = reader.position();
-  const name = reader.word('a pass').text;
-  const pass = passes.find((candidate) => candidate.name === name);
-  if (!pass) {
-    const hint = suggestion(
-      name,
-      passes.map((candidate) => candidate.name),
-    );
-    throw new OptionError(`pipeline, ${place(position)}no pass '${name}'${hint}`);
-  }
+/** Options in braces, if any, and where each stands. */
+function readOptions(reader: Reader, start: number): { given: OptionValues; locate: Locate } {
   const positions: Positions = new Map();
   const given = reader.take('{') ? readEntries(reader, [], positions) : {};
-  return checkOptions(pass, given, (path) => {
+  const locate: Locate = (path) => {
     for (let length = path.length; length > 0; length--) {
       const found = positions.get(pathKey(path.slice(0, length)));
       if (found !== undefined) return place(found);
     }
-    return place(position);
-  });
+    return place(start);
+  };
+  return { given, locate };
+}
+
+interface Reading {
+  readonly reader: Reader;
+  readonly passes: readonly Pass[];
+}
+
+/** What stands between parentheses; the opening one is taken. */
+function readBody({ reader, passes }: Reading, depth: number): PipelineItem[] {
+  if (depth >= maxDepth) reader.fail(`at most ${maxDepth} nested groups`);
+  if (reader.take(')')) return [];
+  const items = readItems({ reader, passes }, depth + 1);
+  reader.expect(')', "',' or ')'");
+  return items;
+}
+
+function readItem(reading: Reading, depth: number): PipelineItem {
+  const { reader, passes } = reading;
+  const start = reader.position();
+  if (reader.take('(')) return group('', readBody(reading, depth));
+  const { text: name, quoted } = reader.word('a pass or a group');
+  if (name === 'repeat' && !quoted) {
+    const { given, locate } = readOptions(reader, start);
+    const { max } = checkOptions('repeat', repeatOptions, given, locate);
+    reader.expect('(', "'(' and what to repeat");
+    return { kind: 'repeat', max, steps: readBody(reading, depth) };
+  }
+  if (reader.take('(')) {
+    if (passes.some((pass) => pass.name === name))
+      throw new OptionError(
+        `pipeline, ${place(start)}'${name}' is a pass; its options stand in braces: ${name}{…}`,
+      );
+    return group(name, readBody(reading, depth));
+  }
+  const pass = passNamed(name, passes, `pipeline, ${place(start)}`);
+  const { given, locate } = readOptions(reader, start);
+  return checkStep(pass, given, locate);
+}
+
+function readItems(reading: Reading, depth: number): PipelineItem[] {
+  const items: PipelineItem[] = [];
+  do items.push(readItem(reading, depth));
+  while (reading.reader.take(','));
+  return items;
 }
 
 /**
- * Reads a pipeline; an empty text is the empty pipeline.
+ * Reads a pipeline, as text or JSON; an empty text is the empty pipeline.
  * @param passes the passes whose names may occur.
  * @throws OptionError with the column, what was got, what is expected, and the nearest name.
  */
 export function parsePipeline(text: string, passes: readonly Pass[]): Pipeline {
   const reader = createReader(text);
-  const steps: PipelineStep[] = [];
-  if (reader.atEnd()) return { steps };
-  do steps.push(readStep(reader, passes));
-  while (reader.take(','));
+  if (reader.atEnd()) return { steps: [] };
+  if (text.trimStart().startsWith('[')) return readJson(text, passes);
+  const steps = readItems({ reader, passes }, 0);
   if (!reader.atEnd()) reader.fail("',' or the end");
   return { steps };
+}
+
+function readJson(text: string, passes: readonly Pass[]): Pipeline {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw new OptionError(`pipeline: not valid JSON: ${messageOf(error)}`, { cause: error });
+  }
+  return pipelineFromJson(value, passes);
 }
 
 function formatNumber(value: number): string {
@@ -191,10 +246,17 @@ function formatValue(value: OptionValue): string {
   return formatEntries(value as OptionValues);
 }
 
+function formatItem(item: PipelineItem): string {
+  if (item.kind === 'pass') {
+    const { pass, given } = item;
+    return `${formatKey(pass.name)}${Object.keys(given).length ? formatEntries(given) : ''}`;
+  }
+  const head = item.kind === 'repeat' ? `repeat{max=${item.max}}` : formatName(item.name);
+  return `${head}(${formatPipeline(item)})`;
+}
+
+const formatName = (name: string): string => (name === '' ? '' : formatKey(name));
+
 /** The pipeline as text, with the options that were given; defaults are left out. */
-export const formatPipeline = ({ steps }: Pipeline): string =>
-  steps
-    .map(({ pass, given }) =>
-      Object.keys(given).length ? `${pass.name}${formatEntries(given)}` : pass.name,
-    )
-    .join(', ');
+export const formatPipeline = ({ steps }: Pick<Pipeline, 'steps'>): string =>
+  steps.map(formatItem).join(', ');

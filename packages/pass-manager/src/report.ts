@@ -11,9 +11,11 @@ export interface SkipCount {
 
 export interface PassReport {
   readonly name: string;
+  /** Names of the groups around it and rounds of repeats (`repeat 2`), outermost first. */
+  readonly groups: readonly string[];
   readonly options: Readonly<Record<string, unknown>>;
   readonly ms: number;
-  /** Accepted patches; for a pass with `run`, the nodes of the graph before that are gone or replaced. */
+  /** Patches applied; what a pass with `run` changes without `context.rewrite` counts as one. */
   readonly rewrites: number;
   /** Every declared counter, 0 when never counted. */
   readonly statistics: Readonly<Record<string, number>>;
@@ -30,7 +32,7 @@ export interface PipelineResult {
 }
 
 /** Collects what one pass reports. */
-export interface Ledger {
+export interface Journal {
   count(name: string, value: number): void;
   note(node: string, reason: string): void;
   detail(row: LayerRow): void;
@@ -39,7 +41,7 @@ export interface Ledger {
   close(): Pick<PassReport, 'statistics' | 'skipped' | 'details'>;
 }
 
-export function createLedger(pass: Pass): Ledger {
+export function createJournal(pass: Pass): Journal {
   const statistics = new Map(Object.keys(pass.statistics ?? {}).map((name) => [name, 0]));
   const notes = new Map<string, Set<string>>();
   const details: LayerRow[] = [];

@@ -16,7 +16,8 @@ import {
 import { InvariantError } from '@decouple/tensor';
 import type { Pass, PassContext, Rule } from './define-pass.ts';
 import { withPlace } from './errors.ts';
-import type { Ledger } from './report.ts';
+import type { Journal } from './report.ts';
+import type { RewriteCounter } from './rewrites.ts';
 
 interface Proposal {
   readonly node: Node;
@@ -78,29 +79,30 @@ interface Run {
   readonly pass: Pass;
   readonly options: Readonly<Record<string, unknown>>;
   readonly context: PassContext;
-  readonly ledger: Ledger;
+  readonly journal: Journal;
+  readonly rewrites: RewriteCounter;
 }
 
 /** Asks the rule about one node. Skips and refusals are noted. */
-function propose({ pass, options, context, ledger }: Run, graph: Graph, node: Node) {
+function propose({ pass, options, context, journal }: Run, graph: Graph, node: Node) {
   const rule = pass.rules?.[node.op] as Rule<typeof node.op, unknown> | undefined;
   if (!rule) return undefined;
   const commit: (() => void)[] = [];
   try {
     const result = rule(node, graph, options, {
       ...context,
-      count: (name, value = 1) => void commit.push(() => ledger.count(name, value)),
-      detail: (row) => void commit.push(() => ledger.detail(row)),
+      count: (name, value = 1) => void commit.push(() => journal.count(name, value)),
+      detail: (row) => void commit.push(() => journal.detail(row)),
     });
     if (!result) return undefined;
     if ('skip' in result) {
-      ledger.note(node.name, result.skip);
+      journal.note(node.name, result.skip);
       return undefined;
     }
     if (pass.effect === 'approximate') {
       const { removed, added } = costsOfPatch(graph, result, context.cost);
       if (added >= removed) {
-        ledger.note(node.name, `the replacement would not cost fewer ${context.cost.unit}`);
+        journal.note(node.name, `the replacement would not cost fewer ${context.cost.unit}`);
         return undefined;
       }
     }
@@ -128,23 +130,25 @@ async function sweep(run: Run, graph: Graph): Promise<Proposal[]> {
   return proposals;
 }
 
-function apply(
-  run: Run,
-  graph: Graph,
-  proposals: readonly Proposal[],
-): { graph: Graph; applied: number } {
-  const commit = (accepted: readonly Proposal[], result: Graph) => {
-    for (const proposal of accepted) for (const write of proposal.commit) write();
-    return { graph: result, applied: accepted.length };
+/** The graph with proposals applied, no more of them than are left. */
+function apply(run: Run, graph: Graph, proposals: readonly Proposal[]): Graph {
+  const commit = (accepted: readonly Proposal[], result: Graph): Graph => {
+    for (const { node, commit } of accepted) {
+      for (const write of commit) write();
+      run.rewrites.add(node.name, node.op);
+    }
+    return result;
   };
-  try {
-    return commit(
-      proposals,
-      applyPatches(
-        graph,
-        proposals.map(({ patch }) => patch),
-      ),
+  const applied = (accepted: readonly Proposal[]): Graph =>
+    applyPatches(
+      graph,
+      accepted.map(({ patch }) => patch),
     );
+  try {
+    // All at first, also when fewer are left: a run that stops early takes the same way as one that does not.
+    const all = applied(proposals);
+    const accepted = proposals.slice(0, run.rewrites.left);
+    return commit(accepted, accepted.length < proposals.length ? applied(accepted) : all);
   } catch {
     // Either one patch is wrong, and applying the first alone in turn finds it, or two patches clash in a way
     // that their values don't show: then the others are proposed anew for the changed graph.
@@ -158,26 +162,23 @@ function apply(
 }
 
 /**
- * Runs the rules to a fixed point.
+ * Runs the rules to a fixed point, or until no rewrites are left.
  * @throws InvariantError when they don't settle; errors of rules with the node's name added.
  */
-export async function applyRules(
-  run: Run,
-  graph: Graph,
-): Promise<{ graph: Graph; rewrites: number }> {
+export async function applyRules(run: Run, graph: Graph): Promise<Graph> {
   const limit = 10 * graph.nodes.length + 100;
+  const before = run.rewrites.count;
   let current = graph;
-  let rewrites = 0;
-  for (;;) {
-    run.ledger.clearNotes();
+  while (run.rewrites.left > 0) {
+    run.journal.clearNotes();
     const proposals = await sweep(run, current);
-    if (!proposals.length) return { graph: current, rewrites };
-    const step = apply(run, current, proposals);
-    current = step.graph;
-    rewrites += step.applied;
+    if (!proposals.length) break;
+    current = apply(run, current, proposals);
+    const rewrites = run.rewrites.count - before;
     if (rewrites > limit)
       throw new InvariantError(
         `no fixed point after ${rewrites} rewrites, the last of '${proposals[0]?.node.name}': a rule undoes or repeats itself`,
       );
   }
+  return current;
 }

@@ -6,11 +6,18 @@ import {
   definePass,
   describePass,
   formatPipeline,
+  group,
   parsePipeline,
   pipeline,
+  pipelineFromJson,
+  pipelineToJson,
+  repeat,
   step,
+  stepsOf,
   type OptionValues,
   type Pass,
+  type Pipeline,
+  type PipelineItem,
 } from '../src/index.ts';
 
 const exact = definePass({
@@ -45,7 +52,7 @@ const anything: Pass = definePass({
   rules: {},
 });
 const passes: readonly Pass[] = [exact, decouple, anything];
-const read = (text: string) => parsePipeline(text, passes).steps;
+const read = (text: string) => stepsOf(parsePipeline(text, passes).steps);
 
 describe('parsePipeline', () => {
   test('reads names, numbers with suffixes, ratios, tables, lists and quoted strings', () => {
@@ -79,10 +86,21 @@ describe('parsePipeline', () => {
     ['decouple{terms=2', "column 17: expected ',' or '}', got end"],
     ['decouple{layers=[a, b}', "column 22: expected ',' or ']', got '}'"],
     ['decouple{form="dw', "column 15: expected a closing quote, got '\"'"],
-    ['fold-batch-norm,', 'column 17: expected a pass, got end'],
+    ['fold-batch-norm,', 'column 17: expected a pass or a group, got end'],
     ['fold-batch-norm decouple', "column 17: expected ',' or the end, got 'decouple'"],
     ['fold-batch-norm{a=1}', "column 17: no option 'a'; none is expected"],
-    ['(decouple)', "column 1: expected a pass, got '('"],
+    ['decouple)', "column 9: expected ',' or the end, got ')'"],
+    ['(decouple', "column 10: expected ',' or ')', got end"],
+    ['clean(fold-batch-norm, decople)', "column 24: no pass 'decople'; did you mean 'decouple'?"],
+    ['repeat{max=2}', "column 14: expected '(' and what to repeat, got end"],
+    ['repeat{max=0}(decouple)', "column 8: option 'max' got 0, expected number to be >=1"],
+    ['repeat{times=2}(decouple)', "column 8: no option 'times'; expected one of max"],
+    ['decouple(terms=2)', "column 1: 'decouple' is a pass; its options stand in braces"],
+    ['"repeat"(decouple)', "a group can't be named 'repeat'"],
+    ['('.repeat(100_000), 'column 34: expected at most 32 nested groups'],
+    [`decouple{layers=${'['.repeat(100_000)}`, 'expected at most 32 nested lists and objects'],
+    ['["decople"]', "pipeline[0]: no pass 'decople'; did you mean 'decouple'?"],
+    ['[1', 'pipeline: not valid JSON'],
   ])('%s', (text, message) => {
     expect(() => read(text)).toThrow(OptionError);
     expect(() => read(text)).toThrow(message);
@@ -101,12 +119,15 @@ describe('formatPipeline', () => {
     );
   });
 
-  test('reading back gives the same pipeline', () => {
+  /** Text or JSON and back; JSON has no -0. */
+  const valuesOf = (json: boolean): fc.Arbitrary<OptionValues> => {
     const key = fc.oneof(fc.constantFrom('conv1_2', 'a b', 'x=1', '', 'true'), fc.string());
-    const values = fc.letrec<{ value: OptionValues[string]; entries: OptionValues }>((tie) => ({
+    return fc.letrec<{ value: OptionValues[string]; entries: OptionValues }>((tie) => ({
       value: fc.oneof(
         { depthSize: 'small' },
-        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc
+          .double({ noNaN: true, noDefaultInfinity: true })
+          .map((value) => (json && value === 0 ? 0 : value)),
         fc.integer(),
         fc.integer({ max: 999_999 }).map((n) => n * 10_000),
         fc.boolean(),
@@ -120,14 +141,47 @@ describe('formatPipeline', () => {
         tie('value'),
         { maxKeys: 3, noNullPrototype: true },
       ),
+    })).entries;
+  };
+  const pipelinesOf = (json: boolean): fc.Arbitrary<Pipeline> => {
+    const names = fc.oneof(fc.constantFrom('', 'clean up', 'a/b', 'x(', '"'), fc.string());
+    const { items } = fc.letrec<{ item: PipelineItem; items: PipelineItem[] }>((tie) => ({
+      item: fc.oneof(
+        { depthSize: 'small' },
+        valuesOf(json).map((given) => step(anything, given)),
+        fc.constant(step(exact)),
+        fc
+          .tuple(tie('items'), fc.integer({ min: 1, max: 1000 }))
+          .map(([steps, max]) => repeat(steps, max)),
+        fc
+          .tuple(
+            names.filter((name) => ![...passes.map((pass) => pass.name), 'repeat'].includes(name)),
+            tie('items'),
+          )
+          .map(([name, steps]) => group(name, steps)),
+      ),
+      items: fc.array(tie('item'), { maxLength: 3 }),
     }));
+    return items.map(pipeline);
+  };
+
+  test('reading back gives the same pipeline', () => {
     fc.assert(
-      fc.property(fc.array(values.entries, { maxLength: 3 }), (given) => {
-        const written = pipeline(given.map((entries) => step(anything, entries)));
-        const back = parsePipeline(formatPipeline(written), passes);
-        expect(back.steps.map((item) => item.given)).toEqual(given);
+      fc.property(pipelinesOf(false), (written) => {
+        expect(parsePipeline(formatPipeline(written), passes)).toEqual(written);
       }),
       { numRuns: 300, seed: 1 },
+    );
+  });
+
+  test('reading back the JSON form gives the same pipeline', () => {
+    fc.assert(
+      fc.property(pipelinesOf(true), (written) => {
+        const json = JSON.stringify(pipelineToJson(written));
+        expect(pipelineFromJson(JSON.parse(json), passes)).toEqual(written);
+        expect(parsePipeline(json, passes)).toEqual(written);
+      }),
+      { numRuns: 300, seed: 2 },
     );
   });
 });

@@ -76,6 +76,17 @@ export const sameShape = (
   b: readonly (number | string)[],
 ): boolean => a.length === b.length && a.every((dim, axis) => dim === b[axis]);
 
+/** Whether two tensors hold the same bytes: NaN equals itself, -0 and 0 differ. */
+export function sameTensor(a: Tensor, b: Tensor): boolean {
+  if (a.data === b.data && sameShape(a.shape, b.shape)) return true;
+  if (a.dtype !== b.dtype || !sameShape(a.shape, b.shape)) return false;
+  const bytes = ({ data }: Tensor): Uint8Array =>
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const [left, right] = [bytes(a), bytes(b)];
+  for (let index = 0; index < left.length; index++) if (left[index] !== right[index]) return false;
+  return true;
+}
+
 /** A zeroed array of `size` elements. */
 export function allocate<D extends DType>(dtype: D, size: number): ArrayOf[D] {
   return new arrays[dtype](size) as ArrayOf[D];

@@ -42,7 +42,8 @@ function formatAttributes(node: Node): string {
   return given.length ? ` ${formatFields(Object.fromEntries(given))}` : '';
 }
 
-function formatNode(node: Node, types: PrintOptions['types']): string {
+/** One node as its line of the text. @param types shown as a comment behind it. */
+export function printNode(node: Node, types?: PrintOptions['types']): string {
   const outputs = node.outputs.length ? node.outputs.map(formatValueName).join(', ') : '_';
   const inputs = node.inputs.map(formatValueName).join(', ');
   const name = node.name === node.outputs[0] ? '' : ` name=${JSON.stringify(node.name)}`;
@@ -69,7 +70,7 @@ export function printGraph(graph: GraphParts, options: PrintOptions = {}): strin
       const data = options.constants === 'summary' && !isShort(value) ? '…' : formatData(value);
       return `const ${formatValueName(name)}: ${formatTypeText(value)} = ${data}`;
     }),
-    ...graph.nodes.map((node) => formatNode(node, options.types)),
+    ...graph.nodes.map((node) => printNode(node, options.types)),
     ...(graph.outputs.length ? [`output ${graph.outputs.map(formatValueName).join(', ')}`] : []),
   ];
   return `graph ${JSON.stringify(graph.name)} {\n${lines.map((line) => `  ${line}\n`).join('')}}\n`;
