@@ -213,4 +213,14 @@ describe('export', () => {
     expect((await decouple(['export', place.model, '--text'])).stdout).toContain('conv2 = conv2d(');
     expect(existsSync(`${onnx}.${process.pid}.tmp`)).toBe(false);
   });
+
+  it('writes weights into a second file on demand', async () => {
+    const [onnx, fast] = [place.path('external.onnx'), place.path('fast-external.onnx')];
+    expect((await decouple(['export', place.model, '-o', onnx, '--external-data'])).code).toBe(0);
+    const argv = ['optimize', onnx, '-p', 'fuse', '-o', fast, '--external-data'];
+    expect((await decouple(argv)).code).toBe(0);
+    expect([onnx, fast].map((path) => existsSync(`${path}.data`))).toEqual([true, true]);
+    const gap = await decoupleJson('compare', place.model, fast);
+    expect(gap).toMatchObject({ maxRel: expect.closeTo(0, 5) as number });
+  });
 });

@@ -1,8 +1,8 @@
 export { prepareNode } from '@decouple/backend-cpu/node';
 export * from './node/backends.ts';
 export * from './node/check.ts';
-export * from './node/files.ts';
-export { readModel, writeModel, type ReadModelOptions } from './node/models.ts';
+export { writeFileWhole, writeNpy } from './node/files.ts';
+export { readModel, writeModel, type ReadModelOptions, type WriteOptions } from './node/models.ts';
 export * from './node/onnxruntime.ts';
 export {
   openDataset,

@@ -46,6 +46,7 @@ export const createAttribute = (init: AttributeInit): AttributeProto =>
 export const createTensor = (init: TensorInit): TensorProto => create(TensorProtoSchema, init);
 export const createNode = (init: Init<typeof NodeProtoSchema>): NodeProto =>
   create(NodeProtoSchema, init);
+export const createGraphProto = (init: GraphInit): GraphProto => create(GraphProtoSchema, init);
 export const createValueInfo = (init: ValueInfoInit): ValueInfoProto =>
   create(ValueInfoProtoSchema, init);
 
@@ -111,6 +112,26 @@ export const fieldHeader = (field: number, length: number): Uint8Array =>
 /** Whether a tensor's data lie in another file. */
 export const isExternal = (tensor: TensorProto): boolean =>
   tensor.dataLocation === TensorProto_DataLocation.EXTERNAL;
+
+/** Puts data into a tensor that had them in another file. */
+export function storeData(tensor: TensorProto, data: Uint8Array<ArrayBuffer>): void {
+  tensor.rawData = data;
+  tensor.dataLocation = TensorProto_DataLocation.DEFAULT;
+  tensor.externalData = [];
+}
+
+/** The fields of a tensor whose data lie in another file. */
+export const externalFields = (
+  location: string,
+  offset: number,
+  length: number,
+): Pick<TensorProto, 'dataLocation'> & { externalData: { key: string; value: string }[] } => ({
+  dataLocation: TensorProto_DataLocation.EXTERNAL,
+  externalData: Object.entries({ location, offset, length }).map(([key, value]) => ({
+    key,
+    value: `${value}`,
+  })),
+});
 
 /** The functions that a model defines, as text. */
 export const encodeFunctionsText = (model: ModelProto): string =>

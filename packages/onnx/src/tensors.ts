@@ -12,8 +12,10 @@ import {
   type DType,
   type Tensor,
   UnsupportedError,
+  viewAs,
 } from '@decouple/tensor';
 import { DataType, dataTypeName, isExternal, type TensorProto } from './proto.ts';
+import { within } from './within.ts';
 
 const dtypeOfDataType: Readonly<Record<number, DType>> = {
   [DataType.FLOAT]: 'float32',
@@ -49,6 +51,10 @@ export const dataTypeOf: Readonly<Record<DType, number>> = {
 /** Our element type for an ONNX one, or `undefined` when there is none. */
 export const dtypeOf = (dataType: number): DType | undefined => dtypeOfDataType[dataType];
 
+/** The element type of our arrays that has the bits of an ONNX one, as stored in files. */
+export const storedDType = (dataType: number): DType | undefined =>
+  isWidened(dataType) ? 'uint16' : dtypeOf(dataType);
+
 /** Whether importing changes the element type: the 16-bit floats. */
 export const isWidened = (dataType: number): boolean =>
   dataType === DataType.FLOAT16 || dataType === DataType.BFLOAT16;
@@ -63,13 +69,14 @@ export function toInteger(value: bigint, what: string): number {
   return number;
 }
 
-function shapeOf(proto: TensorProto, where: string): { shape: number[]; size: number } {
-  const shape = proto.dims.map((dim) => toInteger(dim, `${where}: dimension`));
+/** @throws ModelError when the dimensions are no shape. */
+export function shapeOf(proto: TensorProto): { shape: number[]; size: number } {
+  const shape = proto.dims.map((dim) => toInteger(dim, 'a dimension'));
   let size = 1;
   for (const dim of shape) {
     size *= dim;
     if (dim < 0 || !Number.isSafeInteger(size))
-      throw new ModelError(`${where}: dimensions [${shape.join(',')}] are not a possible shape`);
+      throw new ModelError(`dimensions [${shape.join(',')}] are not a possible shape`);
   }
   return { shape, size };
 }
@@ -105,41 +112,58 @@ function typedData(proto: TensorProto): readonly (number | bigint)[] {
   }
 }
 
-function dataOf(proto: TensorProto, dtype: DType, size: number, where: string): ArrayOf[DType] {
-  const stored: DType = isWidened(proto.dataType) ? 'uint16' : dtype;
-  const raw = proto.rawData;
-  const list = raw.length ? [] : typedData(proto);
-  const found = raw.length ? raw.length / bytesPerElement(stored) : list.length;
-  if (found !== size)
-    throw new ModelError(
-      `${where}: ${size} elements expected for [${proto.dims.join(',')}], got ${found}`,
-    );
+/** Raw data as an array: shared when it has memory of its own, as external data do, else copied. */
+function rawArray(raw: Uint8Array, stored: DType, size: number): ArrayOf[DType] {
+  if (raw.byteOffset === 0 && raw.byteLength === raw.buffer.byteLength)
+    return viewAs(stored, raw.buffer as ArrayBuffer, 0, size);
   const data = allocate(stored, size);
-  if (raw.length) new Uint8Array(data.buffer).set(raw);
-  else {
-    const wide = stored === 'int64' || stored === 'uint64';
-    const out = data as unknown as { [index: number]: number | bigint };
-    list.forEach((element, index) => (out[index] = wide ? BigInt(element) : Number(element)));
-  }
-  return stored === dtype ? data : widen(data as Uint16Array, proto.dataType);
+  new Uint8Array(data.buffer).set(raw);
+  return data;
+}
+
+function listedArray(proto: TensorProto, stored: DType, size: number): ArrayOf[DType] {
+  const data = allocate(stored, size);
+  const wide = stored === 'int64' || stored === 'uint64';
+  const out = data as unknown as { [index: number]: number | bigint };
+  typedData(proto).forEach(
+    (element, index) => (out[index] = wide ? BigInt(element) : Number(element)),
+  );
+  return data;
+}
+
+function dataOf(proto: TensorProto, stored: DType, size: number): ArrayOf[DType] {
+  const raw = proto.rawData;
+  const found = raw.length ? raw.length / bytesPerElement(stored) : typedData(proto).length;
+  if (found !== size)
+    throw new ModelError(`${size} elements expected for [${proto.dims.join(',')}], got ${found}`);
+  const data = raw.length ? rawArray(raw, stored, size) : listedArray(proto, stored, size);
+  return isWidened(proto.dataType) ? widen(data as Uint16Array, proto.dataType) : data;
+}
+
+function tensorFrom(proto: TensorProto): Tensor {
+  const [dtype, stored] = [dtypeOf(proto.dataType), storedDType(proto.dataType)];
+  if (!dtype || !stored)
+    throw new UnsupportedError(
+      `element type ${dataTypeName(proto.dataType)} has no counterpart here`,
+    );
+  if (isExternal(proto))
+    throw new ModelError('its data lie in another file; read the model by its path (readOnnx)');
+  if (proto.segment) throw new UnsupportedError('segmented tensors are not supported');
+  const { shape, size } = shapeOf(proto);
+  return tensor(dtype, shape, dataOf(proto, stored, size));
 }
 
 /**
- * A tensor from its ONNX form; the data is copied.
- * @param where what the tensor is, for messages: `'file: initializer "w"'`.
+ * A tensor from its ONNX form. Its data are copied, unless they have a buffer of their own.
+ * @param where what the tensor is, for messages: `"initializer 'w'"`.
  * @throws ModelError naming `where` when dimensions and data disagree; UnsupportedError when the type has no counterpart.
  */
 export function importTensor(proto: TensorProto, where: string): Tensor {
-  if (isExternal(proto))
-    throw new ModelError(`${where}: its data lie in another file; save the model in one file`);
-  if (proto.segment) throw new UnsupportedError(`${where}: segmented tensors are not supported`);
-  const dtype = dtypeOf(proto.dataType);
-  if (!dtype)
-    throw new UnsupportedError(
-      `${where}: element type ${dataTypeName(proto.dataType)} has no counterpart here`,
-    );
-  const { shape, size } = shapeOf(proto, where);
-  return tensor(dtype, shape, dataOf(proto, dtype, size, where));
+  try {
+    return tensorFrom(proto);
+  } catch (error) {
+    throw within(where, error);
+  }
 }
 
 /** The bytes of a tensor as ONNX stores them, little endian; shared with the tensor. */

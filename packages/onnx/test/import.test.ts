@@ -120,6 +120,18 @@ describe('forms that differ between operator sets', () => {
   });
 });
 
+describe('operator sets', () => {
+  it.each([7, 13, 25])('takes %i', (opset) => {
+    expect(importOnnx(model(one(node('Relu', 'x', 'y'), { opset }))).warnings).toEqual([]);
+  });
+
+  it('warns of newer ones than it knows', () => {
+    const { graph, warnings } = importOnnx(model(one(node('Relu', 'x', 'y'), { opset: 26 })));
+    expect(kinds(graph)).toEqual(['relu']);
+    expect(warnings[0]?.message).toMatch(/operator set 26 is newer/);
+  });
+});
+
 describe('windows', () => {
   it.each([
     ['SAME_UPPER', 1, [0, 0, 1, 1]],

@@ -20,7 +20,7 @@ import {
   DataType,
   encodeModel,
   type AttributeProto,
-  type GraphProto,
+  type GraphInit,
   type NodeProto,
   type TensorProto,
   type ValueInfoProto,
@@ -108,7 +108,7 @@ export interface ModelSpec {
   readonly constants?: Record<string, Tensor>;
   readonly nodes: readonly NodeProto[];
   readonly domains?: Record<string, number>;
-  readonly graph?: Partial<Pick<GraphProto, 'valueInfo' | 'initializer' | 'input'>>;
+  readonly graph?: Pick<GraphInit, 'valueInfo' | 'initializer' | 'input' | 'sparseInitializer'>;
 }
 
 export function model(spec: ModelSpec): Uint8Array {
@@ -135,6 +135,7 @@ export function model(spec: ModelSpec): Uint8Array {
         }),
       ),
       valueInfo: graph.valueInfo ?? [],
+      sparseInitializer: graph.sparseInitializer ?? [],
     },
   });
 }

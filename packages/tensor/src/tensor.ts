@@ -92,6 +92,14 @@ export function allocate<D extends DType>(dtype: D, size: number): ArrayOf[D] {
   return new arrays[dtype](size) as ArrayOf[D];
 }
 
+/** `size` elements in a buffer from `byteOffset` on, which must be a multiple of the element's size; not copied. */
+export const viewAs = <D extends DType>(
+  dtype: D,
+  buffer: ArrayBuffer,
+  byteOffset: number,
+  size: number,
+): ArrayOf[D] => new arrays[dtype](buffer, byteOffset, size) as ArrayOf[D];
+
 /** Bytes of one element. */
 export const bytesPerElement = (dtype: DType): number => arrays[dtype].BYTES_PER_ELEMENT;
 
@@ -155,7 +163,7 @@ export const reshaped = <D extends DType>(value: Tensor<D>, shape: readonly numb
 
 /** Converts element types: float → int truncates towards zero, anything → bool tests for non-zero. */
 export function cast<D extends DType>(value: Tensor, dtype: D): Tensor<D> {
-  if (value.dtype === (dtype)) return value as unknown as Tensor<D>;
+  if (value.dtype === dtype) return value as unknown as Tensor<D>;
   const out = allocate(dtype, value.data.length) as unknown as { [index: number]: number | bigint };
   const wide = dtype === 'int64' || dtype === 'uint64';
   const integral = dtype !== 'float32' && dtype !== 'float64' && dtype !== 'bool';

@@ -3,11 +3,13 @@ import type { Command } from 'commander';
 import { shapeArgument, wholeNumber, type ForInput } from '../arguments.ts';
 import type { Io } from '../io.ts';
 import { loadModel } from '../loading.ts';
+import { externalDataOption, writeOptions } from '../writing.ts';
 
 interface Options {
   readonly output?: string;
   readonly opset?: number;
   readonly text?: boolean;
+  readonly externalData?: boolean;
   readonly shape?: readonly ForInput<number[]>[];
 }
 
@@ -20,6 +22,7 @@ export function addExport(program: Command, io: Io): void {
     )
     .option('-o, --output <file>', 'where to write')
     .option('--opset <number>', 'ONNX operator set', wholeNumber(1))
+    .option(...externalDataOption)
     .option('--text', 'write the textual form')
     .option('--shape <input=sizes>', 'sizes for an input with dynamic ones', shapeArgument)
     .addHelpText(
@@ -31,14 +34,14 @@ export function addExport(program: Command, io: Io): void {
         import('decouple'),
         import('decouple/node'),
       ]);
-      const { output, opset } = options;
+      const { output } = options;
       if (output === undefined && !options.text)
         throw new OptionError('give -o FILE, or --text to print the model');
       const graph = await loadModel(io, path, options.shape);
       if (output === undefined)
         return io.stdout(printGraph(graph, { constants: 'summary', types: graph.types }));
       if (options.text) await writeFileWhole(output, printGraph(graph));
-      else await writeModel(output, graph, opset === undefined ? {} : { opset });
+      else await writeModel(output, graph, writeOptions(options));
       io.stdout(`wrote ${output}\n`);
     });
 }

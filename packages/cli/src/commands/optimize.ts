@@ -5,6 +5,7 @@ import { numberList, shapeArgument, wholeNumber, type ForInput } from '../argume
 import { printJson, type Io } from '../io.ts';
 import { loadData, loadModel } from '../loading.ts';
 import { withProgress, type Progress } from '../progress.ts';
+import { externalDataOption, writeOptions } from '../writing.ts';
 
 interface Options {
   readonly pipeline: string;
@@ -17,6 +18,7 @@ interface Options {
   readonly std?: readonly number[];
   readonly shape?: readonly ForInput<number[]>[];
   readonly opset?: number;
+  readonly externalData?: boolean;
   readonly json?: boolean;
 }
 
@@ -52,9 +54,8 @@ async function optimizeModel(io: Io, path: string, options: Options): Promise<Op
       onEvent: showEvent(update),
     }),
   );
-  const { opset } = options;
   if (options.output !== undefined)
-    await writeModel(options.output, result.graph, opset === undefined ? {} : { opset });
+    await writeModel(options.output, result.graph, writeOptions(options));
   return result;
 }
 
@@ -79,6 +80,7 @@ export function addOptimize(program: Command, io: Io): void {
     .option('--std <a,b,c>', 'pixels are divided by it', numberList)
     .option('--shape <input=sizes>', 'sizes for an input with dynamic ones', shapeArgument)
     .option('--opset <number>', 'ONNX operator set of the output', wholeNumber(1))
+    .option(...externalDataOption)
     .option('--json', 'print JSON: { before, after, passes, layers, … }')
     .addHelpText(
       'after',

@@ -1,10 +1,12 @@
 /** Model files. The format goes by the file's extension; each format is one importer package. */
 import { extname } from 'node:path';
 import type { Graph } from '@decouple/ir';
-import { exportOnnx, type ExportOptions, type ImportWarning } from '@decouple/onnx';
-import { readOnnx } from '@decouple/onnx/node';
+import type { ImportWarning } from '@decouple/onnx';
+import { readOnnx, writeOnnx, type WriteOptions } from '@decouple/onnx/node';
 import { UnsupportedError } from '@decouple/tensor';
-import { writeFileWhole } from './files.ts';
+import { makeFolderOf } from './files.ts';
+
+export type { WriteOptions };
 
 export interface ReadModelOptions {
   /** Told of what the graph does not hold, or holds without understanding it. */
@@ -37,8 +39,9 @@ export async function readModel(path: string, options: ReadModelOptions = {}): P
 export async function writeModel(
   path: string,
   graph: Graph,
-  options: ExportOptions = {},
+  options: WriteOptions = {},
 ): Promise<void> {
   requireOnnx(path);
-  await writeFileWhole(path, exportOnnx(graph, options));
+  await makeFolderOf(path);
+  await writeOnnx(path, graph, options);
 }

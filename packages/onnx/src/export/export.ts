@@ -4,11 +4,12 @@
  */
 import { type Dim, type Graph, type Node, type ValueType } from '@decouple/ir';
 import { DecoupleError, OptionError, UnsupportedError } from '@decouple/tensor';
+import { newestOpset } from '../import/header.ts';
 import { modelFields } from '../metadata.ts';
 import { createValueInfo, type ValueInfoProto } from '../proto.ts';
 import { dataTypeOf } from '../tensors.ts';
 import { exporters, type Exporter } from './exporters.ts';
-import { encodeFile } from './file.ts';
+import { encodeFile, joined, type External, type FileParts } from './file.ts';
 import { createWriter, nameSource, type Written } from './writer.ts';
 
 export interface ExportOptions {
@@ -18,7 +19,7 @@ export interface ExportOptions {
   readonly producer?: string;
 }
 
-const opsets = { oldest: 7, newest: 25 };
+const opsets = { oldest: 7, newest: newestOpset };
 
 /** Operator set that the opaque nodes were written for: they can't be translated to another. */
 function opaqueOpset(graph: Graph): number | undefined {
@@ -41,9 +42,22 @@ function opsetOf(graph: Graph, wanted: number | undefined): number {
   return wanted;
 }
 
-/** The IR version that came with an operator set: readers refuse files newer than they know. */
+/** IR versions with the operator set that each came with (ONNX, docs/Versioning.md). */
+const irVersions = [
+  [25, 13],
+  [24, 12],
+  [23, 11],
+  [21, 10],
+  [19, 9],
+  [15, 8],
+  [13, 7],
+  [9, 6],
+  [7, 4],
+] as const;
+
+/** Readers refuse files newer than they know: the oldest version that holds an operator set. */
 const irVersionOf = (opset: number): bigint =>
-  opset < 9 ? 4n : opset < 13 ? 6n : opset < 15 ? 7n : opset < 19 ? 8n : opset < 21 ? 9n : 10n;
+  BigInt(irVersions.find(([since]) => opset >= since)?.[1] ?? 4);
 
 function valueInfo(name: string, type: ValueType | undefined): ValueInfoProto {
   if (!type) return createValueInfo({ name });
@@ -81,15 +95,15 @@ function writeNodes(graph: Graph, opset: number): Written {
   return written;
 }
 
-/**
- * Exports a graph as an ONNX file.
- * @throws OptionError when the operator set is not supported; UnsupportedError naming the node that it has no form for.
- */
-export function exportOnnx(graph: Graph, options: ExportOptions = {}): Uint8Array<ArrayBuffer> {
+/** Files of a graph in pieces; `exportOnnx` says how. */
+export function exportParts(
+  graph: Graph,
+  options: ExportOptions & { readonly external?: External },
+): FileParts {
   const opset = opsetOf(graph, options.opset);
   const { nodes, constants } = writeNodes(graph, opset);
   const { opsetImport, functions, metadataProps } = modelFields(graph.metadata);
-  return encodeFile({
+  const pieces = {
     head: { irVersion: irVersionOf(opset), producerName: options.producer ?? 'decouple' },
     nodes: { name: graph.name, node: nodes },
     constants,
@@ -103,5 +117,14 @@ export function exportOnnx(graph: Graph, options: ExportOptions = {}): Uint8Arra
       functions,
       metadataProps,
     },
-  });
+  };
+  return encodeFile(pieces, options.external);
 }
+
+/**
+ * Exports a graph as an ONNX file.
+ * @throws OptionError when the operator set is not supported; UnsupportedError naming the node that it has no form for,
+ * or when the file would be larger than 2 GiB (`writeOnnx` can write two files).
+ */
+export const exportOnnx = (graph: Graph, options: ExportOptions = {}): Uint8Array<ArrayBuffer> =>
+  joined(exportParts(graph, options).model);

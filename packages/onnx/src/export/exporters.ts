@@ -6,6 +6,7 @@
 import type { Activation, NodeOf, OpKind } from '@decouple/ir';
 import { allocate, tensor, UnsupportedError, zeros, type Tensor } from '@decouple/tensor';
 import { AttributeType, createAttribute, createTensor, decodeNode } from '../proto.ts';
+import { renameCaptured } from '../subgraphs.ts';
 import { dataTypeOf, rawBytes } from '../tensors.ts';
 import { writeReshape } from './reshape.ts';
 import type { Writer } from './writer.ts';
@@ -213,8 +214,13 @@ const opaque: Exporter<'opaque'> = (node, writer) => {
       `${opType} was written for operator set ${opset} and is not understood; export with opset ${opset}`,
     );
   const proto = decodeNode(node.attrs.payload);
+  const own = node.inputs.length - proto.input.length;
+  renameCaptured(
+    proto,
+    new Map(proto.input.map((name, at) => [name, node.inputs[own + at] ?? ''])),
+  );
   proto.name = node.name;
-  proto.input = [...node.inputs];
+  proto.input = node.inputs.slice(0, own);
   proto.output = [...node.outputs];
   writer.raw(proto);
 };

@@ -5,6 +5,9 @@ import { dataTypeName, type GraphProto, type ModelProto, type ValueInfoProto } f
 import type { Report } from './problems.ts';
 import { dtypeOf, importTensor, isWidened, toInteger } from '../tensors.ts';
 
+/** The newest operator set that the schema of messages and the importers are written for. */
+export const newestOpset = 25;
+
 /** `''` and `'ai.onnx'` are the same operator set. */
 export const domainOf = (domain: string): string => (domain === 'ai.onnx' ? '' : domain);
 

@@ -3,7 +3,7 @@
  * On the way, nodes of constants are evaluated by the reference interpreter, and small integer tensors are followed
  * symbolically (contents.ts), so that targets of Reshape, Slice, Pad and Expand are known although the batch is not.
  * Files are hostile until proven otherwise: sizes are checked before allocation, everything malformed is a ModelError.
- * Not handled: control flow with subgraphs, external data, sparse tensors (each gives a ModelError that says so).
+ * Control flow stays opaque. Not handled: sparse tensors, strings (UnsupportedError). External data need files (node.ts).
  */
 import {
   createGraph,
@@ -17,10 +17,11 @@ import {
 import { invariant, ModelError, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { metadataOf } from '../metadata.ts';
 import { createNode, decodeModel, type ModelProto, type NodeProto } from '../proto.ts';
+import { capturedBy, hasSubgraphs } from '../subgraphs.ts';
 import { within } from '../within.ts';
 import { readAttributes } from './attributes.ts';
 import { createCall, type Collected } from './call.ts';
-import { domainOf, opsetsOf, widenedValues } from './header.ts';
+import { domainOf, newestOpset, opsetsOf, widenedValues } from './header.ts';
 import { importers } from './importers.ts';
 import { opaqueNode, originOf } from './opaque.ts';
 import { place, placeAll } from './place.ts';
@@ -56,6 +57,8 @@ function lower(
   name: string,
   opset: number,
 ): Collected | string {
+  if (hasSubgraphs(proto))
+    return 'control flow is not supported; export the model without loops and conditions to run it';
   const importer = domainOf(proto.domain) === '' ? importers.get(proto.opType) : undefined;
   if (!importer) return 'unknown operator';
   const inputs = [...proto.input];
@@ -81,11 +84,7 @@ function lower(
 }
 
 function importNode(state: ImportState, proto: NodeProto, name: string): void {
-  if (proto.attribute.some((attribute) => attribute.g ?? attribute.graphs[0]))
-    throw new UnsupportedError(
-      'control flow with subgraphs is not supported; export the model without loops and conditions',
-    );
-  for (const input of proto.input)
+  for (const input of [...proto.input, ...capturedBy(proto)])
     if (input !== '' && !state.defined.has(input)) missing(state, input, name, proto.opType);
   const opset = state.opsets.get(domainOf(proto.domain)) ?? 1;
   const lowered = lower(state, proto, name, opset);
@@ -144,6 +143,9 @@ function summarize(state: ImportState, nodes: readonly Node[]): ImportWarning[] 
   for (const node of nodes)
     if (node.op === 'opaque')
       note(`${node.attrs.opType} is kept as opaque: ${state.refusals.get(node.name)}`, node.name);
+  const opset = state.opsets.get('') ?? 1;
+  if (opset > newestOpset)
+    note(`operator set ${opset} is newer than this importer knows (${newestOpset})`, 'ai.onnx');
   for (const name of widenedValues(state.proto)) note('16-bit floats are widened to float32', name);
   for (const { tensorName } of state.proto.quantizationAnnotation)
     note('quantization annotations are ignored', tensorName);
@@ -165,7 +167,7 @@ function finish(state: ImportState, model: ModelProto, name: string): Graph | un
   return problems.length ? undefined : createGraph(parts);
 }
 
-function importModel(
+function importAll(
   model: ModelProto,
   options: ImportOptions,
   report: Report,
@@ -190,22 +192,25 @@ function importModel(
 
 const fileOf = ({ file, name }: ImportOptions): string => file ?? name ?? 'ONNX model';
 
+/** Imports a decoded model; `importOnnx` says how. */
+export function importModel(model: ModelProto, options: ImportOptions): Imported {
+  try {
+    const { graph, state } = importAll(model, options, throwFirst);
+    invariant(graph, 'problems are thrown');
+    return { graph, warnings: summarize(state, graph.nodes) };
+  } catch (error) {
+    throw within(fileOf(options), error);
+  }
+}
+
 /**
  * Imports an ONNX model. Nodes and values keep their names; what has no counterpart becomes
  * an `opaque` node and is listed in the warnings.
  * @throws ModelError naming the file and node when the file is truncated, malformed or contradicts itself;
  * UnsupportedError when it is valid but uses what has no counterpart here, such as strings.
  */
-export function importOnnx(bytes: Uint8Array, options: ImportOptions = {}): Imported {
-  const file = fileOf(options);
-  try {
-    const { graph, state } = importModel(decodeModel(bytes, file), options, throwFirst);
-    invariant(graph, 'problems are thrown');
-    return { graph, warnings: summarize(state, graph.nodes) };
-  } catch (error) {
-    throw within(file, error);
-  }
-}
+export const importOnnx = (bytes: Uint8Array, options: ImportOptions = {}): Imported =>
+  importModel(decodeModel(bytes, fileOf(options)), options);
 
 /** What checking an ONNX model finds. */
 export interface Checked {
@@ -214,13 +219,12 @@ export interface Checked {
   readonly problems: readonly Problem[];
 }
 
-/** Everything wrong with an ONNX model at once, and every operator that is not understood; never stops at the first. */
-export function checkOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checked {
+/** Checks a decoded model; `checkOnnx` says how. */
+export function checkModel(model: ModelProto, options: ImportOptions): Checked {
   const problems: Problem[] = [];
   const report = collectInto(problems);
-  const file = fileOf(options);
   try {
-    const { graph, state } = importModel(decodeModel(bytes, file), options, report);
+    const { graph, state } = importAll(model, options, report);
     for (const node of state.nodes)
       if (node.op === 'opaque' && state.refusals.has(node.name))
         problems.push({
@@ -230,7 +234,18 @@ export function checkOnnx(bytes: Uint8Array, options: ImportOptions = {}): Check
         });
     return { graph, problems };
   } catch (error) {
-    report(file, 'file', error);
+    report(fileOf(options), 'file', error);
+    return { graph: undefined, problems };
+  }
+}
+
+/** Everything wrong with an ONNX model at once, and every operator that is not understood; never stops at the first. */
+export function checkOnnx(bytes: Uint8Array, options: ImportOptions = {}): Checked {
+  const problems: Problem[] = [];
+  try {
+    return checkModel(decodeModel(bytes, fileOf(options)), options);
+  } catch (error) {
+    collectInto(problems)(fileOf(options), 'file', error);
     return { graph: undefined, problems };
   }
 }

@@ -2,6 +2,7 @@
 import { makeNode, type Node, type ValueType } from '@decouple/ir';
 import { originKey } from '../metadata.ts';
 import { createNode, encodeNodeText, type NodeProto } from '../proto.ts';
+import { capturedBy } from '../subgraphs.ts';
 import { domainOf } from './header.ts';
 
 /** The layer of the first imported model that a node came from, if an export recorded it. */
@@ -17,7 +18,7 @@ export interface OpaqueContext {
 
 /**
  * An opaque node. Its payload is the node without names, which the graph holds and passes may change; outputs that
- * the file leaves out get a name.
+ * the file leaves out get a name. Values that subgraphs read are its last inputs; the payload has the names they know.
  */
 export function opaqueNode(
   proto: NodeProto,
@@ -28,10 +29,11 @@ export function opaqueNode(
   const outputs = proto.output.map((output, index) => output || fresh(`${name}/unused${index}`));
   const { opType, attribute, overload } = proto;
   const domain = domainOf(proto.domain);
+  const captured = capturedBy(proto);
   return makeNode(
     'opaque',
     name,
-    proto.input,
+    [...proto.input, ...captured],
     {
       domain,
       opType,
@@ -40,6 +42,7 @@ export function opaqueNode(
         createNode({
           opType,
           attribute,
+          input: captured,
           ...(domain && { domain }),
           ...(overload && { overload }),
         }),
