@@ -37,10 +37,16 @@ export interface Decomposition {
   readonly decomposers: readonly Decomposer[];
   readonly options: DecompositionOptions;
   /**
-   * One plan for each layer; `undefined`: not asked for. @param networkMacs of the whole network as it is.
+   * One plan for each layer; `undefined`: not asked for.
+   * @param networkMacs of the whole network as it is.
+   * @param build the network with one layer alone built as planned: to measure what that does to its outputs.
    * @throws OptionError when the options ask for the impossible.
    */
-  choose(choices: readonly Choices[], networkMacs: number): readonly (Plan | undefined)[];
+  choose(
+    choices: readonly Choices[],
+    networkMacs: number,
+    build: (choice: Choices, plan: Plan) => Promise<Graph>,
+  ): readonly (Plan | undefined)[] | Promise<readonly (Plan | undefined)[]>;
 }
 
 /**
@@ -225,9 +231,11 @@ export async function decomposeLayers(
     signal: context.signal,
   };
   const choices = await planLayers(graph, given, data, context);
-  const chosen = given.choose(choices, totalCost(graph).macs);
   const pending = new Set(choices.map(({ layer }) => layer.conv.name));
   const work: Work = { given, data, pending, context };
+  const alone = async ({ layer }: Choices, plan: Plan): Promise<Graph> =>
+    applyPatch(graph, (await build(work, graph, layer, plan)).patch);
+  const chosen = await given.choose(choices, totalCost(graph).macs, alone);
   let current = graph;
   for (const [index, choice] of choices.entries()) {
     context.signal.throwIfAborted();

@@ -8,8 +8,13 @@ import {
   type Pipeline,
 } from '@decouple/pass-manager';
 import { networkDecouplingPasses } from '@decouple/pass-network-decoupling';
+import { searchPasses } from '@decouple/search';
 
-export const builtInPasses: readonly Pass[] = [...fusionPasses, ...networkDecouplingPasses];
+export const builtInPasses: readonly Pass[] = [
+  ...fusionPasses,
+  ...networkDecouplingPasses,
+  ...searchPasses,
+];
 
 /**
  * A pipeline from its text, such as `fold-batch-norm, decouple{macs=0.4x}, fuse`.

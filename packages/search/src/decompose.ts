@@ -1,0 +1,94 @@
+/** The `decompose` pass: for every convolution the best of all methods, under one budget. */
+import {
+  budgetOption,
+  decomposeLayers,
+  fitOptions,
+  macsOf,
+  statistics,
+  type Decomposer,
+} from '@decouple/decomposition';
+import { definePass } from '@decouple/pass-manager';
+import { decoupling } from '@decouple/pass-network-decoupling';
+import { OptionError } from '@decouple/tensor';
+import { z } from 'zod';
+import {
+  allocateByKnapsack,
+  allocateGreedily,
+  allocateUniformly,
+  sensitivities,
+  type Effect,
+} from './allocations.ts';
+import { divergenceFrom } from './divergence.ts';
+
+/** Methods by name; what passes they come from documents them. */
+const methods = {
+  decouple: () => [decoupling({ form: 'auto', layout: 'wide', adaptive: 'auto' })],
+} satisfies Record<string, () => Decomposer[]>;
+type Method = keyof typeof methods;
+const methodNames = Object.keys(methods) as [Method, ...Method[]];
+
+const options = z.strictObject({
+  macs: budgetOption.describe(
+    'MACs of the whole network afterwards, per image: a number (8.61G) or a share (0.5x); the default is 0.5x',
+  ),
+  methods: z
+    .array(z.enum(methodNames))
+    .min(1)
+    .default(methodNames)
+    .describe('what may become of a convolution; each layer takes the best'),
+  allocation: z
+    .enum(['knapsack', 'uniform', 'greedy'])
+    .default('knapsack')
+    .describe(
+      'how layers share the budget: least sum of errors; equal shares; one bound for the effect on the outputs, measured for each layer alone (slow)',
+    ),
+  sensitivity: z
+    .boolean()
+    .default(false)
+    .describe(
+      'knapsack: weigh the error of each layer by its measured effect on the outputs; needs calibration data',
+    ),
+  ...fitOptions,
+});
+
+export const decompose = definePass({
+  name: 'decompose',
+  summary: 'Replaces each convolution by the best of several decompositions, under one budget.',
+  effect: 'approximate',
+  options,
+  statistics,
+  needs: ({ allocation, sensitivity }) =>
+    allocation === 'greedy' || sensitivity ? ['calibration'] : [],
+  run: (graph, given, context) => {
+    const { calibration, signal } = context;
+    if (given.data === 'off' && (given.sensitivity || given.allocation === 'greedy'))
+      throw new OptionError(
+        'decompose: effects on the outputs are measured on data; data=off excludes them',
+      );
+    return decomposeLayers(
+      graph,
+      {
+        pass: 'decompose',
+        decomposers: given.methods.flatMap((method) => methods[method]()),
+        options: given,
+        choose: async (choices, networkMacs, buildAlone) => {
+          const budget = macsOf(given.macs ?? '0.5x', networkMacs);
+          const problem = { pass: 'decompose', choices, networkMacs, budget };
+          if (given.allocation === 'uniform') return allocateUniformly(problem);
+          const divergence = calibration && divergenceFrom(calibration);
+          const effect: Effect = async (choice, plan) => {
+            signal.throwIfAborted();
+            const alone = await buildAlone(choice, plan);
+            return divergence ? divergence(alone, signal) : plan.error;
+          };
+          if (given.allocation === 'greedy') return allocateGreedily(problem, effect);
+          const weights = given.sensitivity ? await sensitivities(problem, effect) : {};
+          return allocateByKnapsack(problem, weights);
+        },
+      },
+      context,
+    );
+  },
+});
+
+export const searchPasses = [decompose] as const;
