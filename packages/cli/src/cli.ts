@@ -15,12 +15,14 @@ import { addInspect } from './commands/inspect.ts';
 import { addOptimize } from './commands/optimize.ts';
 import { addPasses } from './commands/passes.ts';
 import { addRun } from './commands/run.ts';
+import { addSearch } from './commands/search.ts';
 import type { Io } from './io.ts';
 
 const commands = [
   addInspect,
   addCheck,
   addOptimize,
+  addSearch,
   addEval,
   addBench,
   addRun,

@@ -42,7 +42,7 @@ export function rankOf(scores: Float32Array, label: number): number {
 }
 
 /** Repeats the last sample until the batch has `size` samples. */
-function padBatch(batch: Tensor<'float32'>, size: number): Tensor<'float32'> {
+export function padBatch(batch: Tensor<'float32'>, size: number): Tensor<'float32'> {
   const [count = 0, ...sample] = batch.shape;
   if (count === size) return batch;
   const per = sizeOf(sample);

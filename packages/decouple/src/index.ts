@@ -5,7 +5,9 @@ export * from './evaluate.ts';
 export * from './inspect.ts';
 export * from './optimize.ts';
 export * from './passes.ts';
+export * from './metrics.ts';
 export * from './report.ts';
+export * from './search.ts';
 export * from './table.ts';
 
 export type {

@@ -51,11 +51,11 @@ export interface SearchProblem {
   /** Of those within the limits. Default: MACs, or the drop when it has no limit of its own. */
   readonly minimize?: Quantity;
   /** Applies a pipeline. */
-  apply(pipeline: string): Promise<Graph>;
+  readonly apply: (pipeline: string) => Promise<Graph>;
   /** Loss of a network against the original; called only when a limit or the goal needs it. */
-  drop?(graph: Graph): Promise<number>;
+  readonly drop?: (graph: Graph) => Promise<number>;
   /** Milliseconds of a network. */
-  ms?(graph: Graph): Promise<number>;
+  readonly ms?: (graph: Graph) => Promise<number>;
   readonly store?: TrialStore;
   readonly onProgress?: (progress: SearchProgress) => void;
   readonly signal?: AbortSignal;
@@ -77,8 +77,7 @@ function requireProblem({ families, limits, minimize, drop, ms }: SearchProblem)
   families.forEach(requireTemplate);
   if (!families.length) throw new OptionError('search: no pipelines to search');
   const given = quantities.filter((quantity) => limits[quantity] !== undefined);
-  if (!given.length)
-    throw new OptionError(`search: give a limit: ${quantities.join(', ')}`);
+  if (!given.length) throw new OptionError(`search: give a limit: ${quantities.join(', ')}`);
   for (const quantity of [...given, ...(minimize ? [minimize] : [])]) {
     if (quantity === 'drop' && !drop)
       throw new OptionError('search: a limit of the drop needs data to measure it on');
@@ -134,7 +133,8 @@ class Trials {
       try {
         measured = await this.measure(pipeline);
       } catch (error) {
-        if (error instanceof OptionError && error.message.includes("can't be met")) return undefined;
+        if (error instanceof OptionError && error.message.includes("can't be met"))
+          return undefined;
         throw error;
       }
       await problem.store?.put(pipeline, measured);
@@ -147,9 +147,7 @@ class Trials {
   within(trial: Measured, ignored?: Quantity): boolean {
     return quantities.every((quantity) => {
       const limit = this.problem.limits[quantity];
-      return (
-        limit === undefined || quantity === ignored || (trial[quantity] ?? Infinity) <= limit
-      );
+      return limit === undefined || quantity === ignored || (trial[quantity] ?? Infinity) <= limit;
     });
   }
 
@@ -159,8 +157,7 @@ class Trials {
     return this.list
       .filter((trial) => this.within(trial))
       .reduce<Trial | undefined>(
-        (best, trial) =>
-          !best || (trial[goal] as number) < (best[goal] as number) ? trial : best,
+        (best, trial) => (!best || (trial[goal] as number) < (best[goal] as number) ? trial : best),
         undefined,
       );
   }

@@ -1,0 +1,133 @@
+/** Ranks and pipelines from a budget: the search of @decouple/search with this facade's own way to build and measure. */
+import type { Backend } from '@decouple/backend';
+import { cpu } from '@decouple/backend-cpu';
+import type { Dataset } from '@decouple/calibration';
+import { totalCost, type CostModel, type Graph } from '@decouple/ir';
+import {
+  searchPipelines,
+  type SearchProgress,
+  type Trial,
+  type TrialStore,
+} from '@decouple/search';
+import { OptionError } from '@decouple/tensor';
+import { digestOf, digestOfDataset, digestOfGraph } from './identity.ts';
+import type { Metric } from './metrics.ts';
+import { optimize, type OptimizeOptions, type OptimizeResult } from './optimize.ts';
+
+/** Bounds of the result; shares such as `0.5` of MACs are `{ share: 0.5 }`. */
+export interface SearchLimits {
+  /** Loss in units of the metric: percentage points of accuracy, dB. */
+  readonly drop?: number | undefined;
+  readonly macs?: number | { readonly share: number } | undefined;
+  readonly params?: number | { readonly share: number } | undefined;
+  readonly ms?: number | undefined;
+}
+
+/** Keeps what was measured, by a digest of everything that it depends on. */
+export type SearchStore = TrialStore;
+
+export interface SearchOptions extends Omit<OptimizeOptions, 'onEvent'> {
+  readonly limits: SearchLimits;
+  /** What to make small within the limits. Default: MACs; with limits of costs only, the drop. */
+  readonly minimize?: 'macs' | 'params' | 'ms' | 'drop' | undefined;
+  /** Measures what a network is worth. Needed for a limit of the drop, or to minimise it. */
+  readonly metric?: Metric | undefined;
+  /** Identifies what the metric measures on, for the store. */
+  readonly metricData?: Dataset | undefined;
+  /** Predicts milliseconds of nodes. Needed for a limit of milliseconds. */
+  readonly time?: CostModel | undefined;
+  /** Pipelines with `$` for the share of MACs. Default: {@link defaultFamilies}. */
+  readonly families?: readonly string[] | undefined;
+  readonly store?: SearchStore | undefined;
+  readonly onProgress?: ((progress: SearchProgress) => void) | undefined;
+}
+
+export interface Found extends OptimizeResult {
+  readonly best: Trial;
+  readonly trials: readonly Trial[];
+  /** Score of the original network, when there is a metric. */
+  readonly originalScore?: number;
+}
+
+export const defaultFamilies: readonly string[] = [
+  'fold-batch-norm, decompose{macs=$x}',
+  'fold-batch-norm, decouple{macs=$x}',
+];
+
+const absolute = (
+  limit: number | { readonly share: number } | undefined,
+  whole: number,
+): number | undefined => (typeof limit === 'object' ? limit.share * whole : limit);
+
+/** Everything a trial depends on besides its pipeline. */
+async function contextOf(graph: Graph, options: SearchOptions): Promise<string> {
+  const { calibration, metricData, metric, samples, seed } = options;
+  return digestOf(
+    JSON.stringify([
+      await digestOfGraph(graph),
+      calibration ? await digestOfDataset(calibration) : '',
+      metricData ? await digestOfDataset(metricData) : '',
+      metric?.name ?? '',
+      samples ?? '',
+      seed ?? 1,
+      options.time?.unit ?? '',
+    ]),
+  );
+}
+
+const keyed = (store: SearchStore, context: string): SearchStore => ({
+  get: async (pipeline) => store.get(await digestOf(`${context} ${pipeline}`)),
+  put: async (pipeline, measured) => store.put(await digestOf(`${context} ${pipeline}`), measured),
+});
+
+/**
+ * Finds the pipeline and the budget that cost least within the limits, and applies them.
+ * @throws OptionError when nothing within the limits was found, or something needed for them is not given.
+ */
+export async function search(graph: Graph, options: SearchOptions): Promise<Found> {
+  const { limits, metric, time, families, store, onProgress, signal } = options;
+  const backend: Backend = options.backend ?? cpu();
+  const whole = totalCost(graph);
+  const score = (network: Graph): Promise<number> =>
+    (metric as Metric).score(network, { backend, original: graph, signal });
+  let original: Promise<number> | undefined;
+  const originalScore = (): Promise<number> => (original ??= score(graph));
+  const result = await searchPipelines({
+    graph,
+    families: families ?? defaultFamilies,
+    limits: defined({
+      drop: limits.drop,
+      ms: limits.ms,
+      macs: absolute(limits.macs, whole.macs),
+      params: absolute(limits.params, whole.params),
+    }),
+    ...defined({ minimize: options.minimize, onProgress, signal }),
+    apply: async (pipeline) => (await optimize(graph, pipeline, { ...options, backend })).graph,
+    ...(metric && {
+      drop: async (network: Graph) => (await originalScore()) - (await score(network)),
+    }),
+    ...(time && {
+      ms: (network: Graph) =>
+        Promise.resolve(network.nodes.reduce((sum, node) => sum + time.cost(network, node), 0)),
+    }),
+    ...(store && { store: keyed(store, await contextOf(graph, options)) }),
+  });
+  const { best, trials } = result;
+  if (!best)
+    throw new OptionError(
+      `search: none of ${trials.length} trials is within the limits; relax them, or give other pipelines`,
+    );
+  const optimized = await optimize(graph, best.pipeline, { ...options, backend });
+  return {
+    ...optimized,
+    best,
+    trials,
+    ...(metric ? { originalScore: await originalScore() } : {}),
+  };
+}
+
+type Defined<T> = { [K in keyof T]?: Exclude<T[K], undefined> };
+const defined = <T extends object>(fields: T): Defined<T> =>
+  Object.fromEntries(
+    Object.entries(fields).filter(([, value]) => value !== undefined),
+  ) as Defined<T>;
