@@ -9,6 +9,7 @@ import {
   type Tensor,
 } from '@decouple/tensor';
 import type { z } from 'zod';
+import { broadcastChannels } from './channels.ts';
 import { defineOp, type InputTypes, type OpRecord, type Sample } from './define-op.ts';
 import { forEachIndex, positionOf } from './loops.ts';
 import { randomFloats, randomIntegers } from './sampling.ts';
@@ -117,6 +118,7 @@ export function binaryOp<const Kind extends string, Schema extends z.ZodObject>(
       op.check?.(out, attrs);
       return [out];
     },
+    channels: (inputs, _attrs, [output]) => broadcastChannels(inputs, output),
     reference: (inputs, attrs) => {
       const [a, b] = inputs as [Tensor, Tensor];
       if (a.dtype === 'int64') return [broadcast(a, b, op.int64 as Apply)];

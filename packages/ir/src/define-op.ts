@@ -4,6 +4,7 @@
  */
 import type { Random, Tensor } from '@decouple/tensor';
 import type { z } from 'zod';
+import type { ChannelRelation } from './channels.ts';
 import type { ValueType } from './types.ts';
 
 /** One input of an op. Optional inputs that are absent are `''` in a node and `undefined` here. */
@@ -38,6 +39,16 @@ export interface OpRecord<Kind extends string = string, Schema extends z.ZodObje
   infer(inputs: InputTypes, attrs: z.output<Schema>): (ValueType | null)[];
   /** Multiply-accumulates for one run; symbolic dimensions count as 1. Absent: 0. */
   macs?(inputs: InputTypes, attrs: z.output<Schema>, outputs: readonly ValueType[]): number;
+  /**
+   * How channels (axis 1) of inputs and outputs belong together, for these types and constant inputs. Absent or
+   * `undefined`: they can't be told apart, and none may be removed.
+   */
+  channels?(
+    inputs: InputTypes,
+    attrs: z.output<Schema>,
+    outputs: readonly ValueType[],
+    constants: InputTensors,
+  ): ChannelRelation<z.output<Schema>> | undefined;
   /** The meaning, in obvious loops: the oracle for backends, folding and exact passes. */
   reference(inputs: InputTensors, attrs: z.output<Schema>): Tensor[];
   /** Cases for the conformance suite, edge shapes first. */

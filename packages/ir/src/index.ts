@@ -2,6 +2,7 @@ export { activate, activationSchema, pair, sides, type Activation } from './attr
 export * from './bind.ts';
 export { bindDim } from './bind-dims.ts';
 export * from './builder.ts';
+export * from './channels.ts';
 export * from './cost.ts';
 export * from './define-op.ts';
 export * from './describe-ops.ts';

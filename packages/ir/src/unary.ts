@@ -1,6 +1,7 @@
 /** Element-wise ops of one float32 input: a record from one function of a number. */
 import { float32, floats, type Tensor } from '@decouple/tensor';
 import type { z } from 'zod';
+import { sameChannels } from './channels.ts';
 import { defineOp, type OpRecord } from './define-op.ts';
 import { randomFloats } from './sampling.ts';
 import { floatInput } from './shapes.ts';
@@ -25,6 +26,7 @@ export function unaryOp<const Kind extends string, Schema extends z.ZodObject>(
     inputs: [{ name: 'x' }],
     attrs: op.attrs,
     infer: (inputs) => [floatInput(inputs[0], 'x')],
+    channels: sameChannels,
     reference: (inputs, attrs) => {
       const x = inputs[0] as Tensor;
       return [

@@ -1,6 +1,7 @@
 /** Ops that keep the elements and their order and change only the shape. */
 import { reshaped, type Random, type Tensor } from '@decouple/tensor';
 import type { z } from 'zod';
+import { viewChannels } from './channels.ts';
 import { defineOp, type OpRecord } from './define-op.ts';
 import { randomFloats, randomIntegers } from './sampling.ts';
 import { required } from './shapes.ts';
@@ -37,6 +38,7 @@ export function viewOp<const Kind extends string, Schema extends z.ZodObject>(
       const { dtype, shape } = required(inputs[0], 'x');
       return [{ dtype, shape: op.shape(shape, attrs) }];
     },
+    channels: ([x], _attrs, [y]) => viewChannels(x, y),
     reference: (inputs, attrs) => {
       const x = inputs[0] as Tensor;
       return [reshaped(x, op.shape(x.shape, attrs) as number[])];

@@ -5,6 +5,7 @@
 import type { Random, Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { windowAttrs } from '../attributes.ts';
+import { sameChannels } from '../channels.ts';
 import { defineOp, type Sample } from '../define-op.ts';
 import { inferPool, poolCases, poolWindows } from '../pool.ts';
 import { randomFloats } from '../sampling.ts';
@@ -30,6 +31,7 @@ export const averagePool = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer: inferPool,
+  channels: sameChannels,
   reference: (inputs, attrs) => [
     poolWindows(inputs[0] as Tensor, attrs, (values, padded) => {
       const sum = values.reduce((a, b) => a + b, 0);

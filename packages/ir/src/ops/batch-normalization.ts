@@ -5,6 +5,7 @@
  */
 import { float32, floats, ModelError, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { channelsOf } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { randomFloats } from '../sampling.ts';
 import { floatInput, staticDim } from '../shapes.ts';
@@ -83,6 +84,12 @@ export const batchNormalization = defineOp({
   inputs: [{ name: 'x' }, ...perChannel.map((name) => ({ name }))],
   attrs,
   infer,
+  channels: ([x]) => {
+    const count = channelsOf(x);
+    if (count === undefined) return undefined;
+    const own = perChannel.map((_, place) => ({ input: place + 1, axis: 0 }));
+    return { ties: [{ count, places: [{ input: 0 }, ...own, { output: 0 }] }] };
+  },
   reference,
   samples,
 });

@@ -1,5 +1,6 @@
 import { cast as castTensor, dtypes, float32, int64, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { sameChannels } from '../channels.ts';
 import { defineOp, type Sample } from '../define-op.ts';
 import { randomFloats } from '../sampling.ts';
 import { required } from '../shapes.ts';
@@ -13,6 +14,7 @@ export const cast = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer: (inputs, { to }) => [{ dtype: to, shape: required(inputs[0], 'x').shape }],
+  channels: sameChannels,
   reference: (inputs, { to }) => [castTensor(inputs[0] as Tensor, to)],
   samples: (random): Sample<Attrs>[] => [
     { name: 'same', inputs: [randomFloats(random, [2, 3])], attrs: { to: 'float32' } },

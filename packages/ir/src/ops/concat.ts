@@ -10,6 +10,7 @@ import {
 } from '@decouple/tensor';
 import { z } from 'zod';
 import { sumDims } from '../dims.ts';
+import { channelsOf } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
 import { normalizeAxis, required } from '../shapes.ts';
@@ -37,6 +38,23 @@ function infer(inputs: InputTypes, attrs: Attrs): ValueType[] {
   const joined = sumDims(values.map((value) => value.shape[axis] as Dim));
   const shape = first.shape.map((dim, place) => (place === axis ? joined : dim));
   return [{ dtype: first.dtype, shape }];
+}
+
+/** Along axis 1 each input has its range of the output's channels; along others channels are the same in all. */
+function channels(inputs: InputTypes, attrs: Attrs, [output]: readonly ValueType[]) {
+  const counts = inputs.map(channelsOf);
+  const total = channelsOf(output);
+  if (!output || total === undefined || counts.includes(undefined)) return undefined;
+  const sizes = counts as number[];
+  if (normalizeAxis(attrs.axis, output.shape.length) !== 1) {
+    const places = [...sizes.map((_, input) => ({ input })), { output: 0 }];
+    return { ties: [{ count: total, places }] };
+  }
+  const ties = sizes.map((count, input) => {
+    const first = sizes.slice(0, input).reduce((sum, size) => sum + size, 0);
+    return { count, places: [{ input }, { output: 0, first }] };
+  });
+  return { ties };
 }
 
 function reference(inputs: readonly (Tensor | undefined)[], attrs: Attrs): Tensor[] {
@@ -123,6 +141,7 @@ export const concat = defineOp({
   inputs: [{ name: 'inputs', variadic: true }],
   attrs,
   infer,
+  channels,
   reference,
   samples,
 });

@@ -16,6 +16,7 @@ import {
 } from '@decouple/tensor';
 import { z } from 'zod';
 import { activate, activationSchema, pair, sides } from '../attributes.ts';
+import { channelsOf, type ChannelPlace, type ChannelRelation } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { floatInput, optionalOfType, staticDim, windowsShape } from '../shapes.ts';
 import { formatType, elementsOf, type ValueType } from '../types.ts';
@@ -49,6 +50,34 @@ function infer(inputs: InputTypes, { stride, pads, dilation, groups }: Conv2dAtt
   };
   optionalOfType(inputs[3], out, 'residual');
   return [out];
+}
+
+/** Rows of the weight go with the outputs, columns with the inputs; in groups, whole groups go together. */
+function channels(
+  [x, weight, bias, residual]: InputTypes,
+  attrs: Conv2dAttrs,
+): ChannelRelation<Conv2dAttrs> | undefined {
+  const [inputs, outputs] = [channelsOf(x), weight?.shape[0]];
+  if (inputs === undefined || typeof outputs !== 'number') return undefined;
+  const { groups } = attrs;
+  const rows = (block: number): ChannelPlace[] => [
+    { input: 1, axis: 0, block },
+    ...(bias ? [{ input: 2, axis: 0, block }] : []),
+    ...(residual ? [{ input: 3, block }] : []),
+    { output: 0, block },
+  ];
+  if (groups === 1)
+    return {
+      ties: [
+        { count: outputs, places: rows(1) },
+        { count: inputs, places: [{ input: 0 }, { input: 1, axis: 1 }] },
+      ],
+    };
+  const places = [{ input: 0, block: inputs / groups }, ...rows(outputs / groups)];
+  return {
+    ties: [{ count: groups, places }],
+    resize: ([left]) => ({ ...attrs, groups: left as number }),
+  };
 }
 
 function reference(inputs: readonly (Tensor | undefined)[], attrs: Conv2dAttrs): Tensor[] {
@@ -275,6 +304,7 @@ export const conv2d = defineOp({
     const perOutput = elementsOf({ ...weight, shape: weight.shape.slice(1) });
     return elementsOf(outputs[0] as ValueType) * perOutput;
   },
+  channels,
   reference,
   samples,
 });

@@ -1,7 +1,15 @@
 /** Picks slices along an axis: y[a…, i…, b…] = data[a…, indices[i…], b…]; negative indices count from the end. */
-import { int64, ModelError, stridesOf, type Random, type Tensor } from '@decouple/tensor';
+import {
+  int64,
+  ModelError,
+  numbersOf,
+  stridesOf,
+  type Random,
+  type Tensor,
+} from '@decouple/tensor';
 import { z } from 'zod';
-import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
+import { channelsOf, type ChannelRelation } from '../channels.ts';
+import { defineOp, type InputTensors, type InputTypes, type Sample } from '../define-op.ts';
 import { gatherElements, positionOf } from '../loops.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
 import { normalizeAxis, required } from '../shapes.ts';
@@ -36,6 +44,19 @@ function reference(inputs: readonly (Tensor | undefined)[], attrs: Attrs): Tenso
     return [...index.slice(0, axis), picked < 0 ? picked + size : picked, ...index.slice(last)];
   };
   return [gatherElements(data, shape, source)];
+}
+
+function channels(
+  [data]: InputTypes,
+  { axis }: Attrs,
+  _outputs: unknown,
+  [, indices]: InputTensors,
+): ChannelRelation<Attrs> | undefined {
+  const count = channelsOf(data);
+  if (!data || !indices || count === undefined || indices.shape.length !== 1) return undefined;
+  if (normalizeAxis(axis, data.shape.length) !== 1) return undefined;
+  const picks = numbersOf(indices).map((index) => (index < 0 ? index + count : index));
+  return picks.every((pick) => pick >= 0 && pick < count) ? { picks } : undefined;
 }
 
 function samples(random: Random): Sample<Attrs>[] {
@@ -74,6 +95,7 @@ export const gather = defineOp({
   inputs: [{ name: 'data' }, { name: 'indices' }],
   attrs,
   infer,
+  channels,
   reference,
   samples,
 });

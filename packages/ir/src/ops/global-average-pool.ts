@@ -1,5 +1,6 @@
 import type { Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { sameChannels } from '../channels.ts';
 import { defineOp } from '../define-op.ts';
 import { meanOver } from '../mean.ts';
 import { randomFloats } from '../sampling.ts';
@@ -14,6 +15,7 @@ export const globalAveragePool = defineOp({
     const { dtype, shape } = floatInput(inputs[0], 'x', 4);
     return [{ dtype, shape: [...shape.slice(0, 2), 1, 1] }];
   },
+  channels: sameChannels,
   reference: (inputs) => [meanOver(inputs[0] as Tensor, [2, 3])],
   samples: (random) =>
     [

@@ -1,5 +1,6 @@
 import type { Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { sameChannels } from '../channels.ts';
 import { defineOp } from '../define-op.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
 import { required } from '../shapes.ts';
@@ -10,6 +11,7 @@ export const identity = defineOp({
   inputs: [{ name: 'x' }],
   attrs: z.strictObject({}),
   infer: (inputs) => [required(inputs[0], 'x')],
+  channels: sameChannels,
   reference: (inputs) => [inputs[0] as Tensor],
   samples: (random) => [
     { name: '4-D', inputs: [randomFloats(random, [2, 3, 4, 5])], attrs: {} },

@@ -8,6 +8,7 @@
 import { float32, floats, ModelError, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { activate, activationSchema, type Activation } from '../attributes.ts';
+import { channelsOf, type ChannelRelation } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { randomFloats } from '../sampling.ts';
 import { floatInput, optionalOfType, staticDim } from '../shapes.ts';
@@ -28,6 +29,24 @@ function infer(inputs: InputTypes): ValueType[] {
   optionalOfType(inputs[2], { dtype: 'float32', shape: [outFeatures] }, 'bias');
   optionalOfType(inputs[3], out, 'residual');
   return [out];
+}
+
+function channels([x, weight, bias, residual]: InputTypes): ChannelRelation<Attrs> | undefined {
+  const [inputs, outputs] = [channelsOf(x), weight?.shape[0]];
+  if (inputs === undefined || typeof outputs !== 'number') return undefined;
+  const rows = [
+    { input: 1, axis: 0 },
+    ...(bias ? [{ input: 2, axis: 0 }] : []),
+    ...(residual ? [{ input: 3 }] : []),
+    { output: 0 },
+  ];
+  const columns = [{ input: 0 }, { input: 1, axis: 1 }];
+  return {
+    ties: [
+      { count: outputs, places: rows },
+      { count: inputs, places: columns },
+    ],
+  };
 }
 
 function reference(inputs: readonly (Tensor | undefined)[], { activation }: Attrs): Tensor[] {
@@ -102,6 +121,7 @@ export const linear = defineOp({
   infer,
   macs: (inputs, _attrs, outputs) =>
     elementsOf(outputs[0] as ValueType) * ((inputs[1] as ValueType).shape[1] as number),
+  channels,
   reference,
   samples,
 });

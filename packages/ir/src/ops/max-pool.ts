@@ -2,6 +2,7 @@
 import type { Random, Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { pair, windowAttrs } from '../attributes.ts';
+import { sameChannels } from '../channels.ts';
 import { defineOp, type Sample } from '../define-op.ts';
 import { inferPool, poolCases, poolWindows } from '../pool.ts';
 import { randomFloats } from '../sampling.ts';
@@ -33,6 +34,7 @@ export const maxPool = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer: inferPool,
+  channels: sameChannels,
   reference: (inputs, attrs) => [
     poolWindows(inputs[0] as Tensor, attrs, (values) =>
       values.reduce((a, b) => Math.max(a, b), -Infinity),

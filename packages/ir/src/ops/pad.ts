@@ -1,6 +1,7 @@
 import { ModelError, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { addToDim } from '../dims.ts';
+import { sameChannels } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { gatherElements } from '../loops.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
@@ -71,6 +72,8 @@ export const pad = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer,
+  channels: (inputs, { pads }, outputs) =>
+    pads[1] || pads[1 + pads.length / 2] ? undefined : sameChannels(inputs, undefined, outputs),
   reference,
   samples,
 });

@@ -1,5 +1,6 @@
 import { reshaped, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { sameChannels } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { meanOver } from '../mean.ts';
 import { randomFloats } from '../sampling.ts';
@@ -45,6 +46,11 @@ export const reduceMean = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer,
+  channels: (inputs, { axes, keepDims }, outputs) => {
+    const reduced = normalizeAxes(axes, inputs[0]?.shape.length ?? 0);
+    const moved = reduced.includes(1) || (reduced.includes(0) && !keepDims);
+    return moved ? undefined : sameChannels(inputs, undefined, outputs);
+  },
   reference: (inputs, attrs) => {
     const x = inputs[0] as Tensor;
     const mean = meanOver(x, normalizeAxes(attrs.axes, x.shape.length));

@@ -6,6 +6,7 @@
 import { ModelError, reshaped, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { multiplyDims, quotientOfDims } from '../dims.ts';
+import { viewChannels } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
 import { required } from '../shapes.ts';
@@ -71,6 +72,18 @@ export const reshape = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer,
+  channels: ([x], attrs, [y]) => {
+    const relation = viewChannels(x, y);
+    const [, explicit] = attrs.shape;
+    if (!relation || typeof explicit !== 'number' || explicit <= 0) return relation;
+    const block = explicit / (relation.ties[0]?.count ?? 1);
+    return {
+      ...relation,
+      resize: ([left]) => ({
+        shape: attrs.shape.map((dim, axis) => (axis === 1 ? (left as number) * block : dim)),
+      }),
+    };
+  },
   reference: (inputs, attrs) => {
     const x = inputs[0] as Tensor;
     const { shape } = infer([{ dtype: x.dtype, shape: x.shape }], attrs)[0] as ValueType;

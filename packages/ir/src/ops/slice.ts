@@ -6,6 +6,7 @@
 import { ModelError, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { addToDim, divideDim, subtractDims } from '../dims.ts';
+import { channelsOf, sameChannels, type ChannelRelation } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { gatherElements } from '../loops.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
@@ -95,6 +96,24 @@ function reference(inputs: readonly (Tensor | undefined)[], attrs: Attrs): Tenso
   return [gatherElements(x, shape, source)];
 }
 
+/** Of axis 1 alone it is a choice of channels; of others it leaves them as they are. */
+function channels(
+  inputs: InputTypes,
+  attrs: Attrs,
+  outputs: readonly ValueType[],
+): ChannelRelation<Attrs> | undefined {
+  const [x] = inputs as [ValueType];
+  const ranges = rangesOf(x.shape.length, attrs);
+  const range = ranges.get(1);
+  if (!range) return sameChannels(inputs, attrs, outputs);
+  const count = channelsOf(x);
+  if (count === undefined || ranges.size > 1) return undefined;
+  const line = resolve(count, range);
+  return {
+    picks: Array.from({ length: line.count }, (_, place) => line.first + place * range.step),
+  };
+}
+
 function samples(random: Random): Sample<Attrs>[] {
   const cases: [string, number[], Attrs][] = [
     ['nothing cut', [2, 3], { axes: [], starts: [], ends: [], steps: [] }],
@@ -132,6 +151,7 @@ export const slice = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer,
+  channels,
   reference,
   samples,
 });

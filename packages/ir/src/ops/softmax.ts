@@ -3,6 +3,7 @@
  */
 import { float32, floats, sizeOf, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { sameChannels } from '../channels.ts';
 import { defineOp, type Sample } from '../define-op.ts';
 import { randomFloats } from '../sampling.ts';
 import { floatInput, normalizeAxis } from '../shapes.ts';
@@ -57,6 +58,10 @@ export const softmax = defineOp({
     normalizeAxis(axis, x.shape.length);
     return [x];
   },
+  channels: (inputs, { axis }, outputs) =>
+    normalizeAxis(axis, outputs[0]?.shape.length ?? 0) === 1
+      ? undefined
+      : sameChannels(inputs, undefined, outputs),
   reference,
   samples,
 });

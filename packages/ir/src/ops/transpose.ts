@@ -1,5 +1,6 @@
 import { ModelError, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { sameChannels } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { gatherElements } from '../loops.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
@@ -74,6 +75,8 @@ export const transpose = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer,
+  channels: (inputs, { permutation }, outputs) =>
+    permutation[1] === 1 ? sameChannels(inputs, undefined, outputs) : undefined,
   reference,
   samples,
 });
