@@ -1,7 +1,9 @@
 /** Collects what kernels ask for while a network is planned: functions, packed weights, tables, scratch memory. */
 import { ModuleBuilder } from '@decouple/wasm';
 import { isFloat32, type Tensor } from '@decouple/tensor';
+import type { KernelChoices } from './choice.ts';
 import type { Emitter, KernelContext, Pointer } from './kernel.ts';
+import type { ConvKernel } from './kernels/conv-candidates.ts';
 import { denseStrides, type Address, type View } from './layout.ts';
 import { writeStrided } from './transfer.ts';
 
@@ -29,6 +31,7 @@ export class PlanContext implements KernelContext {
   /** The step that is being planned: scratch memory is needed there. */
   step = 0;
 
+  private readonly choices: KernelChoices;
   private readonly known: ReadonlyMap<string, Tensor>;
   private readonly views: ReadonlyMap<string, View>;
   private readonly firstScratch: number;
@@ -39,16 +42,22 @@ export class PlanContext implements KernelContext {
 
   constructor(options: {
     readonly fma: boolean;
+    readonly choices: KernelChoices;
     readonly known: ReadonlyMap<string, Tensor>;
     readonly views: ReadonlyMap<string, View>;
     /** Number of the first arena buffer that is scratch memory. */
     readonly firstScratch: number;
   }) {
     this.fma = options.fma;
+    this.choices = options.choices;
     this.known = options.known;
     this.views = options.views;
     this.firstScratch = options.firstScratch;
     this.module = new ModuleBuilder({ memory: { pages: 1, import: ['env', 'memory'] } });
+  }
+
+  choice(node: string): ConvKernel | undefined {
+    return this.choices.get(node);
   }
 
   constant(value: string): Tensor | undefined {

@@ -7,11 +7,12 @@ import {
 } from '@decouple/backend';
 import { OptionError, UnsupportedError } from '@decouple/tensor';
 import { detectFeatures } from '@decouple/wasm';
+import type { ChoiceOptions } from './choice.ts';
 import { CpuExecutable } from './executable.ts';
 import { kernels } from './kernels/index.ts';
 import { planProgram } from './plan.ts';
 
-export interface CpuOptions {
+export interface CpuOptions extends Pick<ChoiceOptions, 'winograd' | 'force'> {
   /** Workers to use; this version runs on one whatever is asked, and says so in `info().notes`. */
   readonly threads?: number;
   /** Whether to use fused multiply-add of relaxed SIMD. Default: where the engine has it. */
@@ -50,7 +51,11 @@ export function cpu(options: CpuOptions = {}): Backend {
       const notes = notesOn(threads);
       const fma = chooseFma(options.fma);
       requireSupport(backend, graph);
-      return CpuExecutable.instantiate(planProgram(bindForCompile(graph, bind), fma), fma, notes);
+      return CpuExecutable.instantiate(
+        planProgram(bindForCompile(graph, bind), { ...options, fma }),
+        fma,
+        notes,
+      );
     },
   };
   return backend;

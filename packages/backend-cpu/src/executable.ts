@@ -85,8 +85,8 @@ export class CpuExecutable implements Executable {
 
   private actionOf(step: Step, functions: Readonly<Record<string, unknown>>): Action {
     if (step.kind === 'delegated') return () => this.delegate(step);
-    const calls = step.calls.map(({ function: name, args }) =>
-      (functions[name] as (...args: number[]) => void).bind(null, ...args),
+    const calls = step.calls.map(({ function: name, args, range = [] }) =>
+      (functions[name] as (...args: number[]) => void).bind(null, ...args, ...range),
     );
     const [only] = calls;
     if (calls.length === 1 && only) return only;

@@ -1,1 +1,2 @@
 export { cpu, type CpuOptions } from './cpu.ts';
+export { convKernels, type ConvKernel } from './kernels/conv-candidates.ts';

@@ -6,6 +6,7 @@
 import type { NodeOf, OpKind } from '@decouple/ir';
 import type { Tensor } from '@decouple/tensor';
 import type { FunctionBuilder, Local, ValueType } from '@decouple/wasm';
+import type { ConvKernel } from './kernels/conv-candidates.ts';
 import type { Address, View } from './layout.ts';
 
 export type Emitter = FunctionBuilder<readonly ValueType[]>;
@@ -16,6 +17,8 @@ export type Vector = Local<'v128'>;
 export interface Call {
   readonly function: string;
   readonly args: readonly (Address | null)[];
+  /** Units of work, first and end, given as two more arguments; parts of the range may run apart in any order. */
+  readonly range?: readonly [number, number];
 }
 
 /** How a node runs: the kernel's name for profiles, and its calls in order. */
@@ -32,6 +35,8 @@ export interface Delegation {
 export interface KernelContext {
   /** Whether fused multiply-add is available. */
   readonly fma: boolean;
+  /** The kernel chosen for a convolution. */
+  choice(node: string): ConvKernel | undefined;
   /** A value or a float32 constant as an operand; `undefined` for values kept by the host. */
   view(value: string): View | undefined;
   /** A value known when compiling. */

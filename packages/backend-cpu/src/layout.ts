@@ -9,6 +9,7 @@
  */
 import { staticShape, type Graph, type Node } from '@decouple/ir';
 import { sizeOf, stridesOf, type Tensor } from '@decouple/tensor';
+import type { KernelChoices } from './choice.ts';
 import { haloDemand, noHalo, type Halo } from './halo.ts';
 
 /** A place in memory, known once all buffers are placed. Offsets in bytes. */
@@ -130,10 +131,10 @@ class LayoutPlanner {
   private readonly known: ReadonlyMap<string, Tensor>;
   private readonly demands: ReadonlyMap<string, Halo>;
 
-  constructor(graph: Graph, known: ReadonlyMap<string, Tensor>) {
+  constructor(graph: Graph, known: ReadonlyMap<string, Tensor>, choices: KernelChoices) {
     this.graph = graph;
     this.known = known;
-    this.demands = haloDemand(graph, known);
+    this.demands = haloDemand(graph, known, choices);
   }
 
   /** The shape of a value kept in the arena, or `undefined` for one of the host. */
@@ -210,5 +211,8 @@ class LayoutPlanner {
 }
 
 /** @param known values that are constant: they take no place in the arena. */
-export const planLayout = (graph: Graph, known: ReadonlyMap<string, Tensor>): Layout =>
-  new LayoutPlanner(graph, known).plan();
+export const planLayout = (
+  graph: Graph,
+  known: ReadonlyMap<string, Tensor>,
+  choices: KernelChoices = new Map(),
+): Layout => new LayoutPlanner(graph, known, choices).plan();

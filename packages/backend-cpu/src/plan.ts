@@ -4,6 +4,7 @@
  */
 import { planMemory } from '@decouple/backend';
 import type { Graph, Node } from '@decouple/ir';
+import { chooseKernels, type ChoiceOptions } from './choice.ts';
 import { PlanContext, slackBytes } from './context.ts';
 import { borderCalls } from './kernels/border.ts';
 import { kernels } from './kernels/index.ts';
@@ -18,6 +19,7 @@ import { sizeOf, type Tensor } from '@decouple/tensor';
 export interface PlacedCall {
   readonly function: string;
   readonly args: readonly number[];
+  readonly range?: readonly [number, number];
 }
 
 /** Where a tensor crosses between host and arena, in row-major order unless `strides` say otherwise. */
@@ -73,6 +75,11 @@ function planNode(node: Node, context: KernelContext): KernelPlan | Delegation {
   return (entry as (node: Node, context: KernelContext) => KernelPlan | Delegation)(node, context);
 }
 
+export interface PlanOptions extends ChoiceOptions {
+  /** Whether to emit fused multiply-add. */
+  readonly fma: boolean;
+}
+
 class Planner {
   private readonly graph: Graph;
   private readonly known: ReadonlyMap<string, Tensor>;
@@ -80,12 +87,14 @@ class Planner {
   private readonly context: PlanContext;
   private readonly steps: UnplacedStep[] = [];
 
-  constructor(graph: Graph, fma: boolean) {
+  constructor(graph: Graph, options: PlanOptions) {
     this.graph = graph;
     this.known = knownValues(graph);
-    this.layout = planLayout(graph, this.known);
+    const choices = chooseKernels(graph, this.known, options);
+    this.layout = planLayout(graph, this.known, choices);
     this.context = new PlanContext({
-      fma,
+      fma: options.fma,
+      choices,
       known: this.known,
       views: this.layout.views,
       firstScratch: this.layout.storages.length,
@@ -202,10 +211,7 @@ class Planner {
     portOf: (name: string, view: View) => Port,
   ): Step {
     if ('plan' in step) {
-      const calls = step.plan.calls.map((call) => ({
-        function: call.function,
-        args: call.args.map(place),
-      }));
+      const calls = step.plan.calls.map((call) => ({ ...call, args: call.args.map(place) }));
       return { kind: 'kernel', nodes: step.nodes, kernel: step.plan.kernel, calls };
     }
     const { node, delegation } = step;
@@ -226,4 +232,5 @@ class Planner {
 }
 
 /** @param graph with all symbols bound. */
-export const planProgram = (graph: Graph, fma: boolean): Program => new Planner(graph, fma).plan();
+export const planProgram = (graph: Graph, options: PlanOptions): Program =>
+  new Planner(graph, options).plan();

@@ -11,7 +11,7 @@
  */
 import { activate, advance, multiplyAdd, setScaled, storeLanes } from '../emit/simd.ts';
 import type { Emitter, Pointer, Vector } from '../kernel.ts';
-import type { ConvShape } from './conv-shape.ts';
+import type { ConvGeometry, ConvShape } from './conv-shape.ts';
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
@@ -39,7 +39,7 @@ export function packDepthwise(target: Float32Array, source: Float32Array, shape:
 }
 
 /** Whether this family serves a convolution: one side of each group has one channel, the other few. */
-export const isDepthwiseLike = ({ groups, channels, outChannels }: ConvShape): boolean =>
+export const isDepthwiseLike = ({ groups, channels, outChannels }: ConvGeometry): boolean =>
   groups > 1 && ((channels === 1 && outChannels <= 16) || (outChannels === 1 && channels <= 8));
 
 class DepthwiseEmitter {

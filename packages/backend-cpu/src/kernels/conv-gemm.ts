@@ -1,43 +1,14 @@
 /**
- * Convolution as an implicit matrix product. A tile of pixels × 16 output channels stays in registers while the
- * loop runs over kernel rows and, within a row, over the kw · C contiguous input floats (NHWC):
- *
- *   acc[p][j] += x[p, k] · w[k, j]       per k: 4 vector loads of w, one splat of x per pixel, 4 FMAs per pixel
+ * Convolution as an implicit matrix product: the sum of a tile of pixels × 16 output channels runs over kernel rows
+ * and, within a row, over the kw · C contiguous input floats (NHWC); see gemm-tile.ts for the inner loop.
  *
  * Weights are packed per 16 output channels as [panel][kh][kw][c][16]; the last panel is as wide as it must be.
  * Bias starts the accumulators; residual and activation are applied before the one store.
- *
- * Tile 2 × 16 needs 8 accumulators + 4 weights + 1 splat of the 16 registers that x64 has. Compilers up to V8 12
- * hoist all loads of an unrolled body and spill, so the FMA loop is not unrolled; the mul+add loop is, with branches
- * never taken between its parts, which pin the order.
  */
-import { activate, advance, multiplyAdd, setScaled, storeLanes } from '../emit/simd.ts';
-import type { Emitter, Pointer, Vector } from '../kernel.ts';
+import { activate, advance, setScaled, storeLanes } from '../emit/simd.ts';
+import type { Emitter, Pointer } from '../kernel.ts';
 import type { ConvShape } from './conv-shape.ts';
-
-/** Pixels of a tile by vectors of output channels: what fits 16 registers. */
-const pixelsOf = (vectors: number): number => [0, 8, 4, 3, 2][vectors] as number;
-
-interface Panel {
-  /** Vectors of four output channels. */
-  readonly vectors: number;
-  /** Channels of the last vector. */
-  readonly lastLanes: number;
-  readonly count: number;
-}
-
-/** Full panels of 16 channels, then one for the rest. */
-export function panelsOf(outChannels: number): Panel[] {
-  const rest = outChannels % 16;
-  const vectors = Math.ceil(rest / 4);
-  return [
-    { vectors: 4, lastLanes: 4, count: Math.floor(outChannels / 16) },
-    { vectors, lastLanes: rest - 4 * (vectors - 1), count: rest ? 1 : 0 },
-  ].filter((panel) => panel.count > 0);
-}
-
-/** Output channels with those that fill up the last vector. */
-export const paddedChannels = (outChannels: number): number => Math.ceil(outChannels / 4) * 4;
+import { GemmTile, paddedChannels, panelsOf, tilePixels, type Panel } from './gemm-tile.ts';
 
 /** Floats of the packed weights of one group. */
 export const groupWeights = ({ kernel, channels, outChannels }: ConvShape): number =>
@@ -88,15 +59,7 @@ function rowBlock({ outRows, stride, input, groups, ...shape }: ConvShape): numb
 class GemmEmitter {
   private readonly f: Emitter;
   private readonly shape: ConvShape;
-  private readonly fma: boolean;
-  private readonly never: Pointer;
-  private readonly accumulators: Vector[];
-  private readonly weights: Vector[];
-  private readonly splat: Vector;
-  /** Input and weights of the running product, and the input address at which a row of it ends. */
-  private readonly x: Pointer;
-  private readonly w: Pointer;
-  private readonly end: Pointer;
+  private readonly tile: GemmTile;
   private readonly kernelRow: Pointer;
   private readonly kernelRowIndex: Pointer;
   private readonly kernelColumnIndex: Pointer;
@@ -109,142 +72,78 @@ class GemmEmitter {
   constructor(f: Emitter, shape: ConvShape, fma: boolean, never: Pointer) {
     this.f = f;
     this.shape = shape;
-    this.fma = fma;
-    this.never = never;
-    this.accumulators = f.locals('v128', 9);
-    this.weights = f.locals('v128', 4);
-    this.splat = f.local('v128');
-    [this.x, this.w, this.end, this.kernelRow, this.kernelRowIndex, this.kernelColumnIndex] =
-      f.locals('i32', 6) as [Pointer, Pointer, Pointer, Pointer, Pointer, Pointer];
+    const pixelBytes = shape.stride[1] * shape.input.pixel;
+    this.tile = new GemmTile(f, { fma, pixelBytes, never });
+    [this.kernelRow, this.kernelRowIndex, this.kernelColumnIndex] = f.locals('i32', 3) as [
+      Pointer,
+      Pointer,
+      Pointer,
+    ];
     [this.tileInput, this.tileOutput, this.tileResidual, this.panelWeights, this.panelBias] =
       f.locals('i32', 5) as [Pointer, Pointer, Pointer, Pointer, Pointer];
   }
 
-  /** One k: loads a row of the panel, multiplies it with one input float of each pixel. */
-  private step(pixels: number, vectors: number, unrolled: number): void {
-    const { f, shape } = this;
-    for (let j = 0; j < vectors; j++)
-      f.get(this.w)
-        .mem('v128.load', 16 * (unrolled * vectors + j))
-        .set(this.weights[j] as Vector);
-    for (let p = 0; p < pixels; p++) {
-      const offset = p * shape.stride[1] * shape.input.pixel + 4 * unrolled;
-      f.get(this.x).mem('v128.load32_splat', offset).set(this.splat);
-      for (let j = 0; j < vectors; j++)
-        multiplyAdd(
-          f,
-          this.accumulators[p * vectors + j] as Vector,
-          this.splat,
-          this.weights[j] as Vector,
-          this.fma,
-        );
-    }
-  }
-
-  /** The product over `length` contiguous input floats; leaves `x` and `w` behind the last. */
-  private contiguous(length: number, pixels: number, vectors: number): void {
-    const { f } = this;
-    const unroll = this.fma ? 1 : 4;
-    const rounds = Math.floor(length / unroll);
-    const move = (steps: number): void =>
-      advance(f, [
-        [this.x, 4 * steps],
-        [this.w, 16 * vectors * steps],
-      ]);
-    if (rounds > 0) {
-      f.get(this.x)
-        .i32(4 * unroll * rounds)
-        .op('i32.add')
-        .set(this.end);
-      f.block((exit) =>
-        f.loop((again) => {
-          for (let at = 0; at < unroll; at++) {
-            this.step(pixels, vectors, at);
-            // Never taken; each needs its own constant, or the compiler merges them.
-            if (at < unroll - 1)
-              f.get(this.never)
-                .i32(100 + at)
-                .op('i32.eq')
-                .brIf(exit);
-          }
-          move(unroll);
-          f.get(this.x).get(this.end).op('i32.ne').brIf(again);
-        }),
-      );
-    }
-    for (let rest = rounds * unroll; rest < length; rest++) {
-      this.step(pixels, vectors, 0);
-      move(1);
-    }
-  }
-
   private kernelRowProduct(pixels: number, vectors: number): void {
-    const { f, shape } = this;
+    const { f, shape, tile } = this;
     const { kernel, dilation, channels, input } = shape;
     const straight = kernel[1] === 1 || (dilation[1] === 1 && input.pixel === 4 * channels);
     if (straight) {
-      this.contiguous(kernel[1] * channels, pixels, vectors);
+      tile.product(kernel[1] * channels, pixels, vectors);
       return;
     }
     f.forRange(this.kernelColumnIndex, 0, kernel[1], 1, () => {
-      this.contiguous(channels, pixels, vectors);
-      f.increment(this.x, dilation[1] * input.pixel - 4 * channels);
+      tile.product(channels, pixels, vectors);
+      f.increment(tile.x, dilation[1] * input.pixel - 4 * channels);
     });
   }
 
-  private startAccumulators(pixels: number, vectors: number): void {
-    const { f } = this;
-    for (let j = 0; j < vectors; j++) {
-      f.get(this.panelBias)
-        .mem('v128.load', 16 * j)
-        .set(this.weights[j] as Vector);
-      for (let p = 0; p < pixels; p++)
-        f.get(this.weights[j] as Vector).set(this.accumulators[p * vectors + j] as Vector);
-    }
-  }
-
-  private tile(pixels: number, { vectors, lastLanes }: Panel): void {
-    const { f, shape } = this;
-    this.startAccumulators(pixels, vectors);
-    f.get(this.panelWeights).set(this.w);
-    if (shape.kernel[0] === 1) {
-      f.get(this.tileInput).set(this.x);
-      this.kernelRowProduct(pixels, vectors);
-    } else {
-      f.get(this.tileInput).set(this.kernelRow);
-      f.forRange(this.kernelRowIndex, 0, shape.kernel[0], 1, () => {
-        f.get(this.kernelRow).set(this.x);
-        this.kernelRowProduct(pixels, vectors);
-        f.increment(this.kernelRow, shape.dilation[0] * shape.input.row);
-      });
-    }
+  private store(pixels: number, { vectors, lastLanes }: Panel): void {
+    const { f, shape, tile } = this;
     for (let p = 0; p < pixels; p++)
       for (let j = 0; j < vectors; j++) {
-        const value = this.accumulators[p * vectors + j] as Vector;
+        const value = tile.sum(p, j, vectors);
         f.get(value);
         if (shape.residual)
           f.get(this.tileResidual)
             .mem('v128.load', p * shape.residual.pixel + 16 * j)
             .op('f32x4.add');
-        activate(f, shape.activation, this.splat);
+        activate(f, shape.activation, value);
         f.set(value);
         const lanes = j === vectors - 1 ? lastLanes : 4;
         storeLanes(f, this.tileOutput, p * shape.output.pixel + 16 * j, value, lanes);
       }
   }
 
+  private pixels(pixels: number, panel: Panel): void {
+    const { f, shape, tile } = this;
+    tile.start(pixels, panel.vectors, this.panelBias);
+    f.get(this.panelWeights).set(tile.w);
+    if (shape.kernel[0] === 1) {
+      f.get(this.tileInput).set(tile.x);
+      this.kernelRowProduct(pixels, panel.vectors);
+    } else {
+      f.get(this.tileInput).set(this.kernelRow);
+      f.forRange(this.kernelRowIndex, 0, shape.kernel[0], 1, () => {
+        f.get(this.kernelRow).set(tile.x);
+        this.kernelRowProduct(pixels, panel.vectors);
+        f.increment(this.kernelRow, shape.dilation[0] * shape.input.row);
+      });
+    }
+    this.store(pixels, panel);
+  }
+
   private row(column: Pointer, panel: Panel): void {
     const { f, shape } = this;
-    const pixels = pixelsOf(panel.vectors);
+    const pixels = tilePixels(panel.vectors);
     f.forRange(column, 0, Math.floor(shape.outColumns / pixels), 1, () => {
-      this.tile(pixels, panel);
+      this.pixels(pixels, panel);
       advance(f, [
         [this.tileInput, pixels * shape.stride[1] * shape.input.pixel],
         [this.tileOutput, pixels * shape.output.pixel],
         [this.tileResidual, pixels * (shape.residual?.pixel ?? 0)],
       ]);
     });
-    if (shape.outColumns % pixels) this.tile(shape.outColumns % pixels, panel);
+    if (shape.outColumns % pixels) this.pixels(shape.outColumns % pixels, panel);
   }
 
   /** All panels of rows [firstRow, lastRow) of one image; the pointers are those of the image. */

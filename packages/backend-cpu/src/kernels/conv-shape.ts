@@ -1,6 +1,7 @@
 /** What convolution kernels are generated from: sizes and byte strides of one grouped convolution. */
-import type { Activation } from '@decouple/ir';
-import type { View } from '../layout.ts';
+import { staticShape, type Activation, type Graph, type Node, type NodeOf } from '@decouple/ir';
+import type { Tensor } from '@decouple/tensor';
+import type { Address, View } from '../layout.ts';
 
 /** Byte strides of a feature map; channels are contiguous. */
 export interface MapStrides {
@@ -9,7 +10,8 @@ export interface MapStrides {
   readonly pixel: number;
 }
 
-export interface ConvShape {
+/** Sizes of a convolution, known before values have places: what kernels are chosen by. */
+export interface ConvGeometry {
   readonly batch: number;
   readonly outRows: number;
   readonly outColumns: number;
@@ -20,6 +22,9 @@ export interface ConvShape {
   readonly kernel: readonly [number, number];
   readonly stride: readonly [number, number];
   readonly dilation: readonly [number, number];
+}
+
+export interface ConvShape extends ConvGeometry {
   readonly input: MapStrides;
   readonly output: MapStrides;
   /** Absent without a residual. */
@@ -27,10 +32,53 @@ export interface ConvShape {
   readonly activation: Activation;
 }
 
+/** What a convolution reads and writes; `input` is where the first window starts. */
+export interface ConvOperands {
+  readonly input: Address;
+  readonly output: Address;
+  readonly residual: Address | null;
+  readonly weight: Float32Array;
+  readonly bias: Float32Array | undefined;
+}
+
 /** Byte strides of a rank-4 view. */
 export function mapStrides(view: View): MapStrides {
   const [image, , row, pixel] = view.strides as [number, number, number, number];
   return { image: 4 * image, row: 4 * row, pixel: 4 * pixel };
+}
+
+type Parametrised = NodeOf<'conv2d'> | NodeOf<'linear'>;
+
+/** Whether a convolution's parameters are constant, which the generated kernels need to pack them. */
+export const hasConstantParameters = (
+  node: Parametrised,
+  known: ReadonlyMap<string, Tensor>,
+): boolean => known.has(node.inputs[1] ?? '') && (!node.inputs[2] || known.has(node.inputs[2]));
+
+/** Sizes of a convolution that generated kernels can run; `undefined` of all other nodes. */
+export function geometryOf(
+  graph: Graph,
+  node: Node,
+  known: ReadonlyMap<string, Tensor>,
+): ConvGeometry | undefined {
+  if (
+    node.op !== 'conv2d' ||
+    !hasConstantParameters(node, known) ||
+    known.has(node.inputs[0] ?? '')
+  )
+    return undefined;
+  const type = graph.types.get(node.outputs[0] ?? '');
+  const shape = type && staticShape(type);
+  const weight = known.get(node.inputs[1] ?? '');
+  if (!shape || !weight) return undefined;
+  const [batch, , outRows, outColumns] = shape as [number, number, number, number];
+  const [outChannels, channels, rows, columns] = weight.shape as [number, number, number, number];
+  const { stride, dilation, groups } = node.attrs;
+  const kernel: [number, number] = [rows, columns];
+  return {
+    ...{ batch, outRows, outColumns, groups, channels },
+    ...{ outChannels: outChannels / groups, kernel, stride, dilation },
+  };
 }
 
 /** A pointwise, unstrided convolution of dense maps is one long row of pixels. */

@@ -1,68 +1,10 @@
-/** Chooses and plans the kernel of a convolution; a matrix product is one of pointwise shape. */
+/** Plans the chosen kernel of a convolution; a matrix product is one of pointwise shape. */
 import { sizeOf } from '@decouple/tensor';
 import type { NodeOf } from '@decouple/ir';
-import type { Call, Delegation, KernelContext, KernelPlan } from '../kernel.ts';
-import { addressAt, type Address, type View } from '../layout.ts';
-import {
-  depthwiseWeights,
-  emitDepthwise,
-  isDepthwiseLike,
-  packDepthwise,
-  vectorsOf,
-} from './conv-depthwise.ts';
-import { emitGemm, groupWeights, packBias, packWeights, paddedChannels } from './conv-gemm.ts';
-import { flattenPixels, mapStrides, type ConvShape } from './conv-shape.ts';
-
-/** What a convolution reads and writes. */
-interface ConvOperands {
-  readonly input: Address;
-  readonly output: Address;
-  readonly residual: Address | null;
-  readonly weight: Float32Array;
-  readonly bias: Float32Array | undefined;
-}
-
-/** A way to compute a convolution. A cost table chooses among those that apply; the first is the default. */
-interface Candidate {
-  readonly name: string;
-  plan(context: KernelContext, shape: ConvShape, operands: ConvOperands): Call[];
-}
-
-const gemm: Candidate = {
-  name: 'gemm',
-  plan: (context, shape, { input, output, residual, weight, bias }) => {
-    const name = context.function('gemm', shape, 6, (f, args) =>
-      emitGemm(f, args, shape, context.fma),
-    );
-    const weights = context.weights(shape.groups * groupWeights(shape), (target) =>
-      packWeights(target, weight, shape),
-    );
-    const offsets = context.weights(shape.groups * paddedChannels(shape.outChannels), (target) => {
-      if (bias) packBias(target, bias, shape);
-    });
-    return [{ function: name, args: [input, weights, offsets, output, residual, null] }];
-  },
-};
-
-const depthwise: Candidate = {
-  name: 'depthwise',
-  plan: (context, shape, { input, output, residual, weight, bias }) => {
-    const name = context.function('depthwise', shape, 5, (f, args) =>
-      emitDepthwise(f, args, shape, context.fma),
-    );
-    const weights = context.weights(depthwiseWeights(shape), (target) =>
-      packDepthwise(target, weight, shape),
-    );
-    const offsets = context.weights(4 * vectorsOf(shape), (target) => {
-      if (bias) target.set(bias);
-    });
-    return [{ function: name, args: [input, weights, offsets, output, residual] }];
-  },
-};
-
-function candidatesFor(shape: ConvShape): readonly [Candidate, ...Candidate[]] {
-  return isDepthwiseLike(shape) ? [depthwise, gemm] : [gemm];
-}
+import type { Delegation, KernelContext, KernelPlan } from '../kernel.ts';
+import { addressAt, type View } from '../layout.ts';
+import { convCandidates, type ConvKernel } from './conv-candidates.ts';
+import { flattenPixels, mapStrides, type ConvOperands, type ConvShape } from './conv-shape.ts';
 
 /** The parameters of a node, or why they can't be packed. */
 function parametersOf(
@@ -79,14 +21,18 @@ function parametersOf(
   };
 }
 
-function planConv(context: KernelContext, shape: ConvShape, operands: ConvOperands): KernelPlan {
-  const [chosen] = candidatesFor(shape);
+function planConv(
+  context: KernelContext,
+  chosen: ConvKernel,
+  shape: ConvShape,
+  operands: ConvOperands,
+): KernelPlan {
   const { kernel, outRows, outColumns, batch, groups, outChannels, channels } = shape;
   if (batch * outRows * outColumns * groups * outChannels * channels === 0)
     return { kernel: 'empty', calls: [] };
   return {
-    kernel: `${chosen.name} ${kernel.join('×')}`,
-    calls: chosen.plan(context, shape, operands),
+    kernel: `${chosen} ${kernel.join('×')}`,
+    calls: convCandidates[chosen].plan(context, shape, operands),
   };
 }
 
@@ -119,7 +65,7 @@ export function conv2d(node: NodeOf<'conv2d'>, context: KernelContext): KernelPl
     activation,
   });
   const [, , rowFloats, pixelFloats] = x.strides as [number, number, number, number];
-  return planConv(context, shape, {
+  return planConv(context, context.choice(node.name) ?? 'gemm', shape, {
     ...parameters,
     input: addressAt(x, -pads[0] * rowFloats - pads[1] * pixelFloats),
     output: y.address,
@@ -155,7 +101,7 @@ export function linear(node: NodeOf<'linear'>, context: KernelContext): KernelPl
     residual: residual ? strides(residual) : null,
     activation: node.attrs.activation,
   };
-  const plan = planConv(context, shape, {
+  const plan = planConv(context, 'gemm', shape, {
     ...parameters,
     input: x.address,
     output: y.address,
