@@ -19,6 +19,8 @@ export interface NodeTime {
   /** The kernel that runs them. */
   readonly kernel: string;
   readonly medianMs: number;
+  /** The tenth percentile: what a quiet machine would give. */
+  readonly fastMs: number;
 }
 
 /** What is in use, and why not more. */

@@ -9,6 +9,10 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** The tenth percentile: what a quiet machine would give; NaN of none. */
+export const fastest = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor(values.length / 10)] ?? Number.NaN;
+
 /** Collects milliseconds of each step over many runs. */
 export class StepTimes {
   private readonly samples: number[][];
@@ -21,8 +25,11 @@ export class StepTimes {
     this.samples[step]?.push(ms);
   }
 
-  /** Medians, with a name for each step. */
-  summary(steps: readonly Omit<NodeTime, 'medianMs'>[]): NodeTime[] {
-    return steps.map((step, index) => ({ ...step, medianMs: median(this.samples[index] ?? []) }));
+  /** Medians and tenth percentiles, with a name for each step. */
+  summary(steps: readonly Pick<NodeTime, 'nodes' | 'kernel'>[]): NodeTime[] {
+    return steps.map((step, index) => {
+      const times = this.samples[index] ?? [];
+      return { ...step, medianMs: median(times), fastMs: fastest(times) };
+    });
   }
 }

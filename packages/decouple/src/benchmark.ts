@@ -3,7 +3,7 @@
  * rounds within one process instead of running one after the other; the median over all rounds is reported. All
  * engines of a network get the same input, and their outputs are compared: a fast wrong answer does not count.
  */
-import { median, type Backend, type Executable, type Tensors } from '@decouple/backend';
+import { fastest, median, type Backend, type Executable, type Tensors } from '@decouple/backend';
 import type { Graph } from '@decouple/ir';
 import {
   createRandom,
@@ -138,12 +138,11 @@ async function takeTurn({ executable, inputs, times }: Contender, turnMs: number
 }
 
 function summarize({ entry, failed, maxRel, times }: Contender): BenchmarkResult {
-  const sorted = [...times].sort((a, b) => a - b);
   return {
     model: entry.model,
     backend: entry.backend.name,
     medianMs: median(times),
-    fastMs: sorted[Math.floor(sorted.length / 10)] ?? Number.NaN,
+    fastMs: fastest(times),
     runs: times.length,
     maxRel,
     ...(failed === undefined ? {} : { failed }),
