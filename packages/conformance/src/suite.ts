@@ -20,6 +20,8 @@ export interface ConformanceOptions {
   readonly tolerance?: number;
   /** Cases not run, by name, each with the reason; the reason is printed. */
   readonly skips?: Readonly<Record<string, string>>;
+  /** Which cases to run, by name: for backends whose variants differ in some ops only. Default all. */
+  readonly only?: (name: string) => boolean;
   /** Number of random networks. Default 50. */
   readonly randomGraphs?: number;
   readonly seed?: number;
@@ -66,9 +68,9 @@ export function runConformance(
   backend: Backend,
   options: ConformanceOptions = {},
 ): void {
-  const { tolerance = 1e-5, skips = {}, seed = 1, cases = [] } = options;
+  const { tolerance = 1e-5, skips = {}, seed = 1, cases = [], only = () => true } = options;
   describe(`conformance of ${backend.name}`, () => {
-    const all = [...conformanceCases(), ...cases];
+    const all = [...conformanceCases(), ...cases].filter(({ name }) => only(name));
     const names = new Set(all.map((item) => item.name));
     for (const item of all) {
       const reason = skips[item.name];
