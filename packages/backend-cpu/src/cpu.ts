@@ -11,12 +11,15 @@ import type { ChoiceOptions } from './choice.ts';
 import { CpuExecutable } from './executable.ts';
 import { kernels } from './kernels/index.ts';
 import { planProgram } from './plan.ts';
+import { measureKernels } from './tune.ts';
 
 export interface CpuOptions extends Pick<ChoiceOptions, 'winograd' | 'force'> {
   /** Workers to use; this version runs on one whatever is asked, and says so in `info().notes`. */
   readonly threads?: number;
   /** Whether to use fused multiply-add of relaxed SIMD. Default: where the engine has it. */
   readonly fma?: boolean;
+  /** Whether to measure the kernels of this very network when compiling, instead of asking the model. */
+  readonly tune?: boolean;
 }
 
 /** @throws UnsupportedError where the engine lacks what is needed or asked for. */
@@ -51,11 +54,10 @@ export function cpu(options: CpuOptions = {}): Backend {
       const notes = notesOn(threads);
       const fma = chooseFma(options.fma);
       requireSupport(backend, graph);
-      return CpuExecutable.instantiate(
-        planProgram(bindForCompile(graph, bind), { ...options, fma }),
-        fma,
-        notes,
-      );
+      const bound = bindForCompile(graph, bind);
+      const measured = options.tune ? await measureKernels(bound, { ...options, fma }) : undefined;
+      const program = planProgram(bound, { ...options, fma, measured });
+      return CpuExecutable.instantiate(program, fma, notes);
     },
   };
   return backend;

@@ -1,2 +1,3 @@
 export { cpu, type CpuOptions } from './cpu.ts';
 export { convKernels, type ConvKernel } from './kernels/conv-candidates.ts';
+export { kernelsFor, timeKernels, type KernelTime, type TuneOptions } from './tune.ts';

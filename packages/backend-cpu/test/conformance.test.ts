@@ -4,9 +4,15 @@ import { convKernels, cpu } from '../src/index.ts';
 import { prepareNode } from '../src/node.ts';
 
 prepareNode();
-for (const fma of [true, false])
-  for (const force of [undefined, ...convKernels]) {
-    const name = `cpu, ${fma ? 'fused' : 'plain'}, ${force ?? 'chosen kernels'}`;
-    const backend = { ...cpu({ fma, ...(force ? { force } : {}) }), name };
-    runConformance({ describe, test }, backend, { cases: modelCases() });
-  }
+const models = modelCases();
+for (const fma of [true, false]) {
+  const arithmetic = fma ? 'fused' : 'plain';
+  const chosen = { ...cpu({ fma }), name: `cpu, ${arithmetic}` };
+  runConformance({ describe, test }, chosen, { cases: models });
+  for (const force of convKernels)
+    runConformance(
+      { describe, test },
+      { ...cpu({ fma, force }), name: `cpu, ${arithmetic}, ${force} wherever it applies` },
+      { cases: models, only: (name) => /^(conv2d|model)/.test(name), randomGraphs: 20 },
+    );
+}

@@ -14,7 +14,7 @@ import { emitGemm, groupWeights, packBias, packWeights } from './conv-gemm.ts';
 import type { ConvGeometry, ConvOperands, ConvShape } from './conv-shape.ts';
 import { paddedChannels } from './gemm-tile.ts';
 import { isWinogradLike, planWinograd } from './winograd.ts';
-import type { TileSize } from './winograd-transforms.ts';
+import { reachOf, type TileSize } from './winograd-transforms.ts';
 
 export interface ConvCandidate {
   readonly applies: (geometry: ConvGeometry) => boolean;
@@ -25,17 +25,29 @@ export interface ConvCandidate {
   readonly plan: (context: KernelContext, shape: ConvShape, operands: ConvOperands) => Call[];
 }
 
-const macs = ({ batch, outRows, outColumns, groups, ...shape }: ConvGeometry): number =>
-  batch * outRows * outColumns * groups * shape.channels * shape.outChannels * taps(shape);
+/** The model's constants, in vector multiply-adds: transforms of one tile and vector, of each tile size. */
+const transformCost = { 2: 60, 4: 250 };
+/** Starting and storing one vector of sums. */
+const sumCost = 2;
+/** Reading a vector of weights from beyond the second-level cache; the product hides it where it takes longer. */
+const streamCost = 2.6;
 
-const taps = ({ kernel }: Pick<ConvGeometry, 'kernel'>): number => kernel[0] * kernel[1];
+/** A matrix product of `pixels` rows. */
+function productCost(pixels: number, depth: number, outChannels: number, repeats: number): number {
+  const vectors = paddedChannels(outChannels) / 4;
+  const product = pixels * vectors * (depth + sumCost);
+  return repeats * Math.max(product, depth * vectors * streamCost);
+}
 
 const gemm: ConvCandidate = {
   applies: () => true,
-  cost: (geometry) => {
-    const { outChannels } = geometry;
-    return (macs(geometry) / 4) * (paddedChannels(outChannels) / outChannels);
-  },
+  cost: ({ batch, outRows, outColumns, groups, channels, outChannels, kernel }) =>
+    productCost(
+      batch * outRows * outColumns,
+      kernel[0] * kernel[1] * channels,
+      outChannels,
+      groups,
+    ),
   tile: 1,
   plan: (context, shape, { input, output, residual, weight, bias }) => {
     const name = context.function('gemm', shape, 6, (f, args) =>
@@ -53,7 +65,8 @@ const gemm: ConvCandidate = {
 
 const depthwise: ConvCandidate = {
   applies: isDepthwiseLike,
-  cost: (geometry) => macs(geometry) / 2,
+  cost: ({ batch, outRows, outColumns, groups, channels, outChannels, kernel }) =>
+    (batch * outRows * outColumns * groups * channels * outChannels * kernel[0] * kernel[1]) / 2,
   tile: 1,
   plan: (context, shape, { input, output, residual, weight, bias }) => {
     const name = context.function('depthwise', shape, 5, (f, args) =>
@@ -71,23 +84,14 @@ const depthwise: ConvCandidate = {
 
 const winograd = (tile: TileSize): ConvCandidate => ({
   applies: isWinogradLike,
-  cost: (geometry) => {
-    const { batch, channels, outChannels } = geometry;
-    const products = (tile + 2) ** 2;
-    const tiles =
-      batch * Math.ceil(geometry.outRows / tile) * Math.ceil(geometry.outColumns / tile);
+  cost: ({ batch, outRows, outColumns, channels, outChannels }) => {
+    const tiles = batch * Math.ceil(outRows / tile) * Math.ceil(outColumns / tile);
     const transforms = (tiles * (channels + outChannels) * transformCost[tile]) / 4;
-    const weights = (products * channels * outChannels) / 4;
-    return (tiles * products * channels * outChannels) / 4 + transforms + weights * streamCost;
+    return transforms + productCost(tiles, channels, outChannels, reachOf(tile) ** 2);
   },
   tile,
   plan: (context, shape, operands) => planWinograd(context, shape, operands, tile),
 });
-
-/** Multiply-adds that a transform of one tile and vector takes as long as. */
-const transformCost = { 2: 60, 4: 200 };
-/** Multiply-adds that reading a vector of weights for the first time takes as long as. */
-const streamCost = 2;
 
 export const convCandidates = {
   gemm,

@@ -35,11 +35,6 @@ function weightsAt(points: readonly number[]): number[][] {
   });
 }
 
-/** Code for one line: `push(i)` leaves result i on the stack; results must be asked for in order, each once. */
-interface LineTransform {
-  push(index: number): void;
-}
-
 /** Emits both transforms of one tile size, one line of vectors at a time. */
 export class WinogradTransforms {
   private readonly f: Emitter;
@@ -62,14 +57,16 @@ export class WinogradTransforms {
       }
   }
 
-  /** Bᵀ d: t inputs to t results. */
-  input(d: readonly Vector[]): LineTransform {
-    return { push: (index) => (this.tile === 2 ? this.input2(d, index) : this.input4(d, index)) };
+  /** Leaves result `index` of Bᵀ d, t inputs to t results. Results must be asked for in order. */
+  input(d: readonly Vector[], index: number): void {
+    if (this.tile === 2) this.input2(d, index);
+    else this.input4(d, index);
   }
 
-  /** Aᵀ s: t products to m outputs. `s` is overwritten. */
-  output(s: readonly Vector[]): LineTransform {
-    return { push: (index) => (this.tile === 2 ? this.output2(s, index) : this.output4(s, index)) };
+  /** Leaves result `index` of Aᵀ s, t products to m outputs; `s` is overwritten. In order, as for inputs. */
+  output(s: readonly Vector[], index: number): void {
+    if (this.tile === 2) this.output2(s, index);
+    else this.output4(s, index);
   }
 
   private add(a: Vector, b: Vector): Emitter {
@@ -162,17 +159,27 @@ export class WinogradTransforms {
   }
 }
 
-/** [O,I,3,3] at (`out`, `channel`) → the t × t matrix G g Gᵀ, row by row into `target`. */
-export function transformWeights(target: Float64Array, g: Float32Array, tile: TileSize): void {
+/** Writes the t × t matrix G g Gᵀ row by row; `g` is 3 × 3, `between` a scratch of t × 3. */
+export function transformWeights(
+  target: Float64Array,
+  g: Float32Array,
+  between: Float64Array,
+  tile: TileSize,
+): void {
   const rows = weightTransforms[tile];
   const size = reachOf(tile);
-  rows.forEach((left, i) =>
-    rows.forEach((right, j) => {
-      let sum = 0;
-      for (let h = 0; h < 3; h++)
-        for (let w = 0; w < 3; w++)
-          sum += (left[h] as number) * (right[w] as number) * (g[3 * h + w] as number);
-      target[i * size + j] = sum;
-    }),
-  );
+  rows.forEach(([a, b, c], i) => {
+    for (let w = 0; w < 3; w++)
+      between[3 * i + w] =
+        (a as number) * (g[w] as number) +
+        (b as number) * (g[3 + w] as number) +
+        (c as number) * (g[6 + w] as number);
+  });
+  for (let i = 0; i < size; i++)
+    rows.forEach(([a, b, c], j) => {
+      target[i * size + j] =
+        (a as number) * (between[3 * i] as number) +
+        (b as number) * (between[3 * i + 1] as number) +
+        (c as number) * (between[3 * i + 2] as number);
+    });
 }

@@ -1,0 +1,110 @@
+/**
+ * M[k, tile, o] = Σ_c V[k, tile, c] · U[k, c, o]: the t² matrix products of Winograd's method. Units of the range are
+ * panels of 16 output channels, those of the first k first.
+ */
+import { ReadAhead } from '../emit/read-ahead.ts';
+import { advance, setScaled } from '../emit/simd.ts';
+import type { Emitter, Pointer } from '../kernel.ts';
+import { GemmTile, paddedChannels, panelsOf, tilePixels } from './gemm-tile.ts';
+import type { WinogradShape } from './winograd.ts';
+
+/** Weights larger than this are read ahead: they don't stay in a second-level cache. */
+const cacheBytes = 1 << 20;
+
+interface ProductShape extends WinogradShape {
+  /** In the block. */
+  readonly tiles: number;
+}
+
+class ProductEmitter {
+  private readonly f: Emitter;
+  private readonly shape: ProductShape;
+  private readonly gemm: GemmTile;
+  private readonly ahead: ReadAhead | undefined;
+  private readonly x: Pointer;
+  private readonly y: Pointer;
+  private readonly w: Pointer;
+
+  constructor(f: Emitter, shape: ProductShape, fma: boolean, never: Pointer) {
+    this.f = f;
+    this.shape = shape;
+    const { channels, outChannels, tile } = shape;
+    this.gemm = new GemmTile(f, { fma, pixelBytes: 4 * channels, never });
+    const weightBytes = 4 * (tile + 2) ** 2 * channels * paddedChannels(outChannels);
+    if (weightBytes > cacheBytes) this.ahead = new ReadAhead(f, 64 * channels);
+    [this.x, this.y, this.w] = f.locals('i32', 3) as [Pointer, Pointer, Pointer];
+  }
+
+  /** One register tile of several Winograd tiles. */
+  private tiles(count: number, vectors: number): void {
+    const { f, shape, gemm } = this;
+    const width = paddedChannels(shape.outChannels);
+    gemm.start(count, vectors);
+    f.get(this.x).set(gemm.x).get(this.w).set(gemm.w);
+    gemm.product(shape.channels, count, vectors);
+    for (let tile = 0; tile < count; tile++)
+      for (let j = 0; j < vectors; j++)
+        f.get(this.y)
+          .get(gemm.sum(tile, j, vectors))
+          .mem('v128.store', 4 * tile * width + 16 * j);
+    advance(f, [
+      [this.x, 4 * count * shape.channels],
+      [this.y, 4 * count * width],
+    ]);
+  }
+
+  private panel(vectors: number): void {
+    const { f, shape, ahead } = this;
+    const size = tilePixels(vectors);
+    const parts = Math.ceil(shape.tiles / size);
+    ahead?.start(this.w);
+    f.forRange(f.local('i32'), 0, Math.floor(shape.tiles / size), 1, () => {
+      this.tiles(size, vectors);
+      ahead?.touch(parts);
+    });
+    if (shape.tiles % size) {
+      this.tiles(shape.tiles % size, vectors);
+      ahead?.touch(parts);
+    }
+  }
+
+  emit([input, weights, output, , from, to]: readonly Pointer[]): void {
+    const { f, shape } = this;
+    const { channels, outChannels } = shape;
+    const panels = panelsOf(outChannels);
+    const count = panels.reduce((sum, panel) => sum + panel.count, 0);
+    const [unit, k, index] = f.locals('i32', 3) as [Pointer, Pointer, Pointer];
+    f.forRange(unit, from as Pointer, to as Pointer, 1, () => {
+      f.get(unit).i32(count).op('i32.div_u').set(k);
+      f.get(unit).i32(count).op('i32.rem_u').set(index);
+      for (const [pointer, base, step, panelBytes] of [
+        [this.x, input, shape.inputStep, 0],
+        [this.y, output, shape.productStep, 64],
+        [this.w, weights, 4 * channels * paddedChannels(outChannels), 64 * channels],
+      ] as const) {
+        setScaled(f, pointer, base as Pointer, k, step);
+        if (panelBytes) setScaled(f, pointer, pointer, index, panelBytes);
+      }
+      const [first, last] = panels.map(({ vectors }) => vectors) as [number, number?];
+      if (last === undefined) this.panel(first);
+      else
+        f.get(index)
+          .i32(count - 1)
+          .op('i32.lt_u')
+          .if(
+            () => this.panel(first),
+            () => this.panel(last),
+          );
+    });
+  }
+}
+
+/** Parameters: V, weights, M, a number that must be 0, and the range. */
+export function emitWinogradProduct(
+  f: Emitter,
+  args: readonly Pointer[],
+  shape: ProductShape,
+  fma: boolean,
+): void {
+  new ProductEmitter(f, shape, fma, args[3] as Pointer).emit(args);
+}
