@@ -7,6 +7,7 @@
  */
 import { Command, CommanderError } from 'commander';
 import { addBench } from './commands/bench.ts';
+import { addBisect } from './commands/bisect.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare.ts';
 import { addEval } from './commands/eval.ts';
@@ -14,6 +15,7 @@ import { addExport } from './commands/export.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addOptimize } from './commands/optimize.ts';
 import { addPasses } from './commands/passes.ts';
+import { addReproduce } from './commands/reproduce.ts';
 import { addRun } from './commands/run.ts';
 import { addSearch } from './commands/search.ts';
 import type { Io } from './io.ts';
@@ -29,6 +31,8 @@ const commands = [
   addCompare,
   addPasses,
   addExport,
+  addBisect,
+  addReproduce,
 ];
 
 function createProgram(io: Io, version: string): Command {

@@ -1,5 +1,5 @@
 /** What several commands read: models with their shapes, data sets with their normalisation. */
-import type { Dataset, Graph } from 'decouple';
+import type { Dataset, Graph, Preprocess } from 'decouple';
 import { inputNamed, type ForInput } from './arguments.ts';
 import { warn, type Io } from './io.ts';
 
@@ -41,24 +41,31 @@ export async function loadModel(
 }
 
 export interface DataOptions {
-  readonly mean?: readonly number[];
-  readonly std?: readonly number[];
+  readonly mean?: readonly number[] | undefined;
+  readonly std?: readonly number[] | undefined;
 }
 
-/**
- * Opens a data set for a model. Normalisation comes from the options, else from a preprocess.json beside the data,
- * else beside the model.
- */
+/** Normalisation from the options, else from a preprocess.json beside the data, else beside the model. */
+export async function preprocessFor(
+  data: string,
+  model: string,
+  { mean, std }: DataOptions,
+): Promise<Preprocess | undefined> {
+  const { readPreprocess } = await import('decouple/node');
+  if (mean || std) return { ...(mean && { mean }), ...(std && { std }) };
+  return readPreprocess(data) ?? readPreprocess(model);
+}
+
+/** Opens a data set for a model. */
 export async function loadData(
   path: string,
   model: { readonly path: string; readonly graph: Graph },
-  { mean, std }: DataOptions,
+  options: DataOptions,
 ): Promise<Dataset> {
-  const { openDataset, readPreprocess } = await import('decouple/node');
+  const { openDataset } = await import('decouple/node');
   const sample = model.graph.inputs[0]?.type.shape.slice(1) ?? [];
   const sampleShape = sample.every((dim) => typeof dim === 'number') ? sample : undefined;
-  const given = mean || std ? { ...(mean && { mean }), ...(std && { std }) } : undefined;
-  const preprocess = given ?? readPreprocess(path) ?? readPreprocess(model.path);
+  const preprocess = await preprocessFor(path, model.path, options);
   return openDataset(path, {
     ...(sampleShape && { sampleShape }),
     ...(preprocess && { preprocess }),

@@ -101,14 +101,22 @@ describe('errors', () => {
 });
 
 describe('help', () => {
-  it.each(['inspect', 'optimize', 'eval', 'bench', 'run', 'compare', 'passes', 'export'])(
-    'shows examples for %s',
-    async (command) => {
-      const { code, stdout } = await decouple([command, '--help']);
-      expect(code).toBe(0);
-      expect(stdout).toMatch(new RegExp(`Examples?:\\n  decouple ${command}`));
-    },
-  );
+  it.each([
+    'inspect',
+    'optimize',
+    'eval',
+    'bench',
+    'run',
+    'compare',
+    'passes',
+    'export',
+    'bisect',
+    'reproduce',
+  ])('shows examples for %s', async (command) => {
+    const { code, stdout } = await decouple([command, '--help']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(new RegExp(`Examples?:\\n  decouple ${command}`));
+  });
 });
 
 describe('the installed command', () => {

@@ -1,13 +1,16 @@
 export { cpu, reference } from './backends.ts';
 export * from './benchmark.ts';
+export * from './bisect.ts';
 export { batchingFor, compile, sizesFor, type Batching } from './compile.ts';
 export * from './evaluate.ts';
 export * from './inspect.ts';
+export type { CalibrationSettings } from './calibrate.ts';
 export * from './optimize.ts';
 export * from './passes.ts';
 export * from './metrics.ts';
 export * from './report.ts';
 export * from './search.ts';
+export * from './reproducer.ts';
 export * from './table.ts';
 
 export type {
@@ -52,14 +55,29 @@ export {
 } from '@decouple/onnx';
 export {
   definePass,
+  describeGroups,
+  describePass,
   formatPipeline,
+  group,
   pipeline,
+  pipelineFromJson,
+  pipelineSchema,
+  pipelineToJson,
+  repeat,
   step,
   type Pass,
+  type GroupDescription,
+  type OptionDescription,
   type PassContext,
   type PassDescription,
   type PassReport,
   type Pipeline,
   type PipelineEvent,
+  type PipelineItem,
+  type PipelineJson,
+  type Print,
+  type PrintAfter,
+  type Rewrite,
+  type RunContext,
 } from '@decouple/pass-manager';
 export * from '@decouple/tensor';

@@ -5,6 +5,8 @@ export { writeFileWhole, writeNpy } from './node/files.ts';
 export { readModel, writeModel, type ReadModelOptions, type WriteOptions } from './node/models.ts';
 export * from './node/onnxruntime.ts';
 export { folderStore } from './node/search-store.ts';
+export * from './node/pass-modules.ts';
+export * from './node/reproducers.ts';
 export {
   openDataset,
   readNpy,

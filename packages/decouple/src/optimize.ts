@@ -1,31 +1,33 @@
 /** The main job: a trained network in, a cheaper network out, with a report of what was done to each layer. */
-import type { Backend } from '@decouple/backend';
-import { cpu } from '@decouple/backend-cpu';
-import { createCalibration, sampleDataset, type Dataset } from '@decouple/calibration';
 import { totalCost, type CostModel, type Graph } from '@decouple/ir';
 import {
   formatPipeline,
   runPipeline,
   type Pass,
+  type PassFailure,
   type Pipeline,
   type PipelineEvent,
+  type PrintAfter,
 } from '@decouple/pass-manager';
+import { DataError, OptionError } from '@decouple/tensor';
+import { defaults, withCalibration, type CalibrationSettings } from './calibrate.ts';
 import { parsePipeline } from './passes.ts';
 import { createReport, type OptimizeReport } from './report.ts';
+import { reproducerOf, type Reproducer } from './reproducer.ts';
 
-export interface OptimizeOptions {
-  /** Preprocessed images that show passes what the layers see; never those on which accuracy is reported. */
-  readonly calibration?: Dataset | undefined;
-  /** How many of them, equally many per class when labels are known. Default 512. */
-  readonly samples?: number | undefined;
-  /** For the choice of samples and all that passes draw. Same input, options and seed: same result. Default 1. */
-  readonly seed?: number | undefined;
-  /** Runs networks on the calibration data. Default: `cpu()`. */
-  readonly backend?: Backend | undefined;
+export interface OptimizeOptions extends CalibrationSettings {
   /** What rewrites must lower. Default: MACs. */
   readonly cost?: CostModel | undefined;
   /** Passes of your own that the pipeline's text may name. */
   readonly passes?: readonly Pass[] | undefined;
+  /** Stop when this many rewrites have been applied, over all passes. Default: never. */
+  readonly stopAfter?: number | undefined;
+  /** Shows the graph, or what changed, after passes. */
+  readonly printAfter?: PrintAfter | undefined;
+  /**
+   * Given what it takes to run a pass that failed once more, before the error is thrown. Not for wrong options or data.
+   */
+  readonly onFailure?: ((reproducer: Reproducer) => void | Promise<void>) | undefined;
   readonly onEvent?: ((event: PipelineEvent) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
@@ -46,26 +48,41 @@ export async function optimize(
   pipeline: string | Pipeline,
   options: OptimizeOptions = {},
 ): Promise<OptimizeResult> {
-  const { seed = 1, samples = 512, cost, onEvent, signal } = options;
+  const { cost, signal, stopAfter, printAfter, seed = defaults.seed } = options;
   const steps = typeof pipeline === 'string' ? parsePipeline(pipeline, options.passes) : pipeline;
-  const calibration =
-    options.calibration &&
-    createCalibration({
-      original: graph,
-      dataset: sampleDataset(options.calibration, samples, seed),
-      backend: options.backend ?? cpu(),
-      seed,
-    });
+  let failure: PassFailure | undefined;
+  const onEvent = (event: PipelineEvent): void => {
+    if (event.kind === 'pass-failed') failure = event;
+    options.onEvent?.(event);
+  };
   try {
-    const result = await runPipeline(graph, steps, { cost, calibration, seed, signal, onEvent });
-    const report = createReport(
-      formatPipeline(steps),
-      result.passes,
-      { before: graph, after: result.graph },
-      { before: totalCost(graph), after: totalCost(result.graph) },
-    );
-    return { graph: result.graph, report };
-  } finally {
-    calibration?.dispose();
+    return await withCalibration(graph, { ...options, seed }, async (calibration) => {
+      const settings = { cost, calibration, seed, signal, onEvent, stopAfter, printAfter };
+      const result = await runPipeline(graph, steps, settings);
+      const report = createReport(
+        formatPipeline(steps),
+        result.passes,
+        { before: graph, after: result.graph },
+        { before: totalCost(graph), after: totalCost(result.graph) },
+      );
+      return { graph: result.graph, report };
+    });
+  } catch (error) {
+    const ownFault = !(error instanceof OptionError || error instanceof DataError);
+    if (failure && ownFault) await options.onFailure?.(reproducerFor(graph, failure, options));
+    throw error;
   }
 }
+
+const reproducerFor = (
+  original: Graph,
+  failure: PassFailure,
+  { calibration, samples, seed, backend }: OptimizeOptions,
+): Reproducer =>
+  reproducerOf(failure, {
+    seed: seed ?? defaults.seed,
+    samples: samples ?? defaults.samples,
+    backend: backend?.name ?? 'cpu',
+    versions: {},
+    ...(calibration && { original, data: { path: calibration.name } }),
+  });

@@ -1,90 +1,152 @@
 /** `decouple optimize`: a model in, a cheaper model out. */
+import { dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
-import type { OptimizeResult, PipelineEvent } from 'decouple';
-import { numberList, shapeArgument, wholeNumber, type ForInput } from '../arguments.ts';
+import type { OptimizeResult, PipelineEvent, PrintAfter, Reproducer } from 'decouple';
+import { shapeArgument, wholeNumber, type ForInput } from '../arguments.ts';
 import { printJson, type Io } from '../io.ts';
-import { loadData, loadModel } from '../loading.ts';
+import { loadModel, preprocessFor } from '../loading.ts';
+import {
+  addCalibrationOptions,
+  addPipelineOptions,
+  loadCalibration,
+  loadPipeline,
+  type CalibrationOptions,
+  type PipelineOptions,
+} from '../pipelines.ts';
 import { withProgress, type Progress } from '../progress.ts';
 import { externalDataOption, writeOptions } from '../writing.ts';
 
-interface Options {
-  readonly pipeline: string;
+interface Options extends PipelineOptions, CalibrationOptions {
   readonly output?: string;
-  readonly calibrate?: string;
-  readonly samples: number;
-  readonly seed: number;
   readonly backend: string;
-  readonly mean?: readonly number[];
-  readonly std?: readonly number[];
   readonly shape?: readonly ForInput<number[]>[];
   readonly opset?: number;
   readonly externalData?: boolean;
+  readonly printAfter?: string;
+  readonly printDir?: string;
+  readonly stopAfter?: number;
   readonly json?: boolean;
 }
 
 /** All passes as one bar of `count` steps. */
-const showEvent =
+export const showPipelineEvent =
   (update: Progress['update']) =>
   (event: PipelineEvent): void => {
     const { index, count, pass } = event;
     if (event.kind === 'progress')
       update(index + event.done / Math.max(1, event.total), count, `${pass}: ${event.what}`);
-    else update(event.kind === 'pass-end' ? index + 1 : index, count, pass);
+    else if (event.kind === 'pass-start') update(index, count, pass);
+    else if (event.kind === 'pass-end') update(index + 1, count, pass);
   };
 
+/** Prints after passes, on standard error or into files that are written at the end. */
+function printsOf(
+  io: Io,
+  { printAfter: which, printDir: folder }: Options,
+): { printAfter: PrintAfter | undefined; finish: () => Promise<void> } {
+  const files: { path: string; text: string }[] = [];
+  const write: PrintAfter['write'] = ({ run, pass, text }) => {
+    const number = String(run + 1).padStart(2, '0');
+    if (folder === undefined) io.stderr(`${text}\n`);
+    else files.push({ path: join(folder, `${number}-${pass}.txt`), text });
+  };
+  return {
+    printAfter:
+      which === undefined && folder === undefined
+        ? undefined
+        : { which: which ?? 'changed', write },
+    finish: async () => {
+      const { writeFileWhole } = await import('decouple/node');
+      for (const { path, text } of files) await writeFileWhole(path, text);
+    },
+  };
+}
+
+/** Leaves a reproducer beside the output, and says so. */
+async function leaveReproducer(
+  io: Io,
+  made: Reproducer,
+  model: string,
+  options: Options,
+): Promise<void> {
+  const { messageOf } = await import('decouple');
+  const { versions, writeReproducer } = await import('decouple/node');
+  const { calibrate, output } = options;
+  const folder = output === undefined ? '.' : dirname(output);
+  const data =
+    calibrate === undefined
+      ? {}
+      : {
+          data: { path: resolve(calibrate), ...(await preprocessFor(calibrate, model, options)) },
+        };
+  try {
+    const path = await writeReproducer(folder, {
+      ...made,
+      ...data,
+      versions: versions(),
+    });
+    io.stderr(`decouple: to run this again: decouple reproduce ${path}\n`);
+  } catch (error) {
+    // The failure of the pass is what the user has to see.
+    io.stderr(`decouple: no reproducer: ${messageOf(error)}\n`);
+  }
+}
+
 async function optimizeModel(io: Io, path: string, options: Options): Promise<OptimizeResult> {
-  const [{ optimize, parsePipeline }, { backendByName, writeModel }] = await Promise.all([
+  const [{ optimize }, { backendByName, writeModel }] = await Promise.all([
     import('decouple'),
     import('decouple/node'),
   ]);
-  const pipeline = parsePipeline(options.pipeline);
+  const pipeline = await loadPipeline(options);
   const backend = backendByName(options.backend);
   const graph = await loadModel(io, path, options.shape);
-  const calibration =
-    options.calibrate === undefined
-      ? undefined
-      : await loadData(options.calibrate, { path, graph }, options);
-  const result = await withProgress(io, 'optimize', (update) =>
-    optimize(graph, pipeline, {
-      calibration,
-      samples: options.samples,
-      seed: options.seed,
-      backend,
-      signal: io.signal,
-      onEvent: showEvent(update),
-    }),
-  );
-  if (options.output !== undefined)
-    await writeModel(options.output, result.graph, writeOptions(options));
-  return result;
+  const calibration = await loadCalibration({ path, graph }, options);
+  const { samples, seed, stopAfter, output } = options;
+  const { printAfter, finish } = printsOf(io, options);
+  try {
+    const result = await withProgress(io, 'optimize', (update) =>
+      optimize(graph, pipeline, {
+        calibration,
+        samples,
+        seed,
+        backend,
+        stopAfter,
+        printAfter,
+        signal: io.signal,
+        onEvent: showPipelineEvent(update),
+        onFailure: (made) => leaveReproducer(io, made, path, options),
+      }),
+    );
+    if (output !== undefined) await writeModel(output, result.graph, writeOptions(options));
+    return result;
+  } finally {
+    await finish();
+  }
 }
 
 export function addOptimize(program: Command, io: Io): void {
-  program
+  const command = program
     .command('optimize <model>')
     .summary('make a model cheaper by a pipeline of passes')
     .description(
-      'Runs a pipeline of passes on a model and writes the result as standard ONNX.\nReports MACs, terms and error of each layer, and why layers were left alone.',
-    )
-    .option(
-      '-p, --pipeline <text>',
-      'passes with options; `decouple passes` lists them',
-      'fold-batch-norm, decouple',
-    )
+      'Runs a pipeline of passes on a model and writes the result as standard ONNX.\nReports MACs, terms and error of each layer, and why layers were left alone. When a pass fails, a reproducer is\nleft beside the output.',
+    );
+  addCalibrationOptions(addPipelineOptions(command))
     .option('-o, --output <file>', 'where to write the model; without it, only the report')
-    .option('--calibrate <folder>', 'images that show passes what the layers see')
-    .option('--samples <count>', 'how many of them', wholeNumber(1), 512)
-    .option('--seed <number>', 'for all that is drawn', wholeNumber(0), 1)
     .option('--backend <name>', 'runs the model on the calibration images', 'cpu')
-    .option('--mean <a,b,c>', 'subtracted from pixels in 0..1', numberList)
-    .option('--std <a,b,c>', 'pixels are divided by it', numberList)
     .option('--shape <input=sizes>', 'sizes for an input with dynamic ones', shapeArgument)
     .option('--opset <number>', 'ONNX operator set of the output', wholeNumber(1))
     .option(...externalDataOption)
+    .option(
+      '--print-after <which>',
+      'after passes: `changed` nodes, `all` for the whole graph, or the graph after one PASS; to standard error',
+    )
+    .option('--print-dir <folder>', 'prints go into files of this folder instead')
+    .option('--stop-after <count>', 'stop after this many rewrites', wholeNumber(0))
     .option('--json', 'print JSON: { before, after, passes, layers, … }')
     .addHelpText(
       'after',
-      '\nExamples:\n  decouple optimize vgg16.onnx -o fast.onnx\n  decouple optimize vgg16.onnx -p "fold-batch-norm, decouple{macs=0.4x}" --calibrate images -o fast.onnx',
+      '\nExamples:\n  decouple optimize vgg16.onnx -o fast.onnx\n  decouple optimize vgg16.onnx -p "fold-batch-norm, decouple{macs=0.4x}" --calibrate images -o fast.onnx\n  decouple optimize vgg16.onnx -p @pipeline.json --print-after changed',
     )
     .action(async (path: string, options: Options) => {
       const { graph, report } = await optimizeModel(io, path, options);

@@ -15,9 +15,13 @@ export async function makeFolderOf(path: string): Promise<void> {
 
 /**
  * Writes under a temporary name and renames. Folders that are missing are made.
+ * @param content whole, or in pieces.
  * @throws DataError naming the file.
  */
-export async function writeFileWhole(path: string, content: Uint8Array | string): Promise<void> {
+export async function writeFileWhole(
+  path: string,
+  content: Uint8Array | string | Iterable<Uint8Array>,
+): Promise<void> {
   await makeFolderOf(path);
   await writeFilesWhole([{ path, content }]);
 }
