@@ -43,5 +43,6 @@ export const windowAttrs = {
   kernel: pair.describe('rows and columns of the window'),
   stride: pair.default([1, 1]).describe('step of rows and columns'),
   pads: sides.default([0, 0, 0, 0]).describe('padding: top, left, bottom, right'),
+  dilation: pair.default([1, 1]).describe('spacing of the rows and columns of a window'),
   ceil: z.boolean().default(false).describe('whether a last, partial window counts'),
 };

@@ -22,7 +22,10 @@ export function bindSymbols(graph: Graph, sizes: Readonly<Record<string, number>
     type: { ...type, shape: type.shape.map(bind) },
   }));
   const nodes = graph.nodes.map((node): Node => {
-    if (node.op === 'reshape') return { ...node, attrs: { shape: node.attrs.shape.map(bind) } };
+    if (node.op === 'reshape' || node.op === 'expand')
+      return { ...node, attrs: { ...node.attrs, shape: node.attrs.shape.map(bind) } } as Node;
+    if (node.op === 'resize' && node.attrs.sizes)
+      return { ...node, attrs: { ...node.attrs, sizes: node.attrs.sizes.map(bind) } };
     if (node.op !== 'opaque') return node;
     const outputTypes = node.attrs.outputTypes.map(
       (type) => type && { ...type, shape: type.shape.map(bind) },

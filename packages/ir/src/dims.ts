@@ -120,5 +120,11 @@ export function quotientOfDims(all: readonly Dim[], known: readonly Dim[]): Dim 
   return divideDim(formatProduct({ factor: whole.factor, symbols }), part.factor, 'floor');
 }
 
+/** Whether two products can be equal: with the same symbols the numbers must agree, else only binding tells. */
+export function mayBeEqual(a: readonly Dim[], b: readonly Dim[]): boolean {
+  const [left, right] = [product(a), product(b)];
+  return left.factor === right.factor || left.symbols.join() !== right.symbols.join();
+}
+
 const indivisible = (all: readonly Dim[], known: readonly Dim[]): ModelError =>
   new ModelError(`[${all.join(',')}] can't be divided into rows of [${known.join(',')}]`);

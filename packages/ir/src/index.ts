@@ -1,6 +1,6 @@
 export { activate, activationSchema, pair, sides, type Activation } from './attributes.ts';
 export * from './bind.ts';
-export { bindDim } from './bind-dims.ts';
+export { bindDim, evaluateDim, type DimAlgebra } from './bind-dims.ts';
 export * from './builder.ts';
 export * from './channels.ts';
 export * from './cost.ts';

@@ -8,14 +8,14 @@ export interface PoolAttrs {
   readonly kernel: [number, number];
   readonly stride: [number, number];
   readonly pads: [number, number, number, number];
-  readonly dilation?: [number, number];
+  readonly dilation: [number, number];
   readonly ceil: boolean;
 }
 
 /** @throws ModelError when a window could lie in the padding altogether. */
 export function inferPool(inputs: InputTypes, attrs: PoolAttrs): ValueType[] {
   const x = floatInput(inputs[0], 'x', 4);
-  const { kernel, pads, dilation = [1, 1] } = attrs;
+  const { kernel, pads, dilation } = attrs;
   pads.forEach((pad, side) => {
     const axis = (side % 2) as 0 | 1;
     const reach = dilation[axis] * (kernel[axis] - 1);
@@ -34,8 +34,9 @@ export interface Taps {
   readonly padded: number;
 }
 
-function tapsOf(size: number, out: number, attrs: PoolAttrs, axis: 0 | 1): Taps[] {
-  const dilation = attrs.dilation?.[axis] ?? 1;
+/** What each window meets along one axis. */
+export function tapsOf(size: number, out: number, attrs: PoolAttrs, axis: 0 | 1): Taps[] {
+  const dilation = attrs.dilation[axis];
   const [before, after] = [attrs.pads[axis], attrs.pads[axis + 2] as number];
   return Array.from({ length: out }, (_, place) => {
     const all = Array.from(
@@ -82,6 +83,7 @@ export const poolCases: readonly Case<{
   kernel: [number, number];
   stride?: [number, number];
   pads?: [number, number, number, number];
+  dilation?: [number, number];
   ceil?: boolean;
 }>[] = [
   ['one pixel', [1, 3, 1, 1], { kernel: [1, 1] }],
@@ -102,4 +104,10 @@ export const poolCases: readonly Case<{
     { kernel: [3, 3], stride: [3, 3], pads: [1, 1, 1, 1], ceil: true },
   ],
   ['whole map, batch 3', [3, 5, 4, 3], { kernel: [4, 3] }],
+  ['dilated', [1, 3, 9, 8], { kernel: [3, 2], dilation: [2, 3] }],
+  [
+    'dilated, strided, padded',
+    [2, 3, 9, 8],
+    { kernel: [3, 3], dilation: [2, 2], stride: [2, 2], pads: [2, 2, 2, 2] },
+  ],
 ];

@@ -72,19 +72,29 @@ export function normalizeAxes(axes: readonly number[], rank: number): number[] {
 }
 
 /**
- * NumPy broadcasting of two shapes. A symbol broadcasts with itself and with 1; beside another number it must turn
- * out to be 1 or that number, so the result is the number.
+ * The dimension that two which must be equal have: of a symbol and a number the number, of two texts the shorter, since
+ * they may well be equal when bound (`H` and `floor(H/2)*2`). `undefined` for different numbers.
+ */
+export function unifyDims(a: Dim, b: Dim): Dim | undefined {
+  if (a === b) return a;
+  if (typeof a === 'number') return typeof b === 'number' ? undefined : a;
+  return typeof b === 'number' || b.length < a.length ? b : a;
+}
+
+/**
+ * NumPy broadcasting of two shapes. A symbol broadcasts with itself and with 1; beside another dimension it must turn
+ * out to be 1 or that dimension, so the result is the latter.
  */
 export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] {
   const rank = Math.max(a.length, b.length);
   return Array.from({ length: rank }, (_, axis) => {
     const left = a[axis - rank + a.length] ?? 1;
     const right = b[axis - rank + b.length] ?? 1;
-    if (left === right || right === 1) return left;
-    if (left === 1) return right;
-    if (typeof left === 'string' && typeof right === 'number') return right;
-    if (typeof left === 'number' && typeof right === 'string') return left;
-    throw new ModelError(`shapes [${a.join(',')}] and [${b.join(',')}] don't broadcast`);
+    if (right === 1) return left;
+    const unified = left === 1 ? right : unifyDims(left, right);
+    if (unified === undefined)
+      throw new ModelError(`shapes [${a.join(',')}] and [${b.join(',')}] don't broadcast`);
+    return unified;
   });
 }
 

@@ -13,7 +13,7 @@ import { sumDims } from '../dims.ts';
 import { channelsOf } from '../channels.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
-import { normalizeAxis, required } from '../shapes.ts';
+import { normalizeAxis, required, unifyDims } from '../shapes.ts';
 import { formatType, type Dim, type ValueType } from '../types.ts';
 
 const attrs = z.strictObject({
@@ -25,19 +25,24 @@ function infer(inputs: InputTypes, attrs: Attrs): ValueType[] {
   const values = inputs.map((type, place) => required(type, `inputs ${place}`));
   const first = required(values[0], 'inputs');
   const axis = normalizeAxis(attrs.axis, first.shape.length);
-  for (const value of values) {
+  const shape = values.reduce<readonly Dim[]>((known, value) => {
+    const unified = value.shape.map((dim, place) =>
+      place === axis ? dim : unifyDims(known[place] ?? -1, dim),
+    );
     const fits =
       value.dtype === first.dtype &&
       value.shape.length === first.shape.length &&
-      value.shape.every((dim, place) => place === axis || dim === first.shape[place]);
+      unified.every((dim) => dim !== undefined);
     if (!fits)
       throw new ModelError(
         `${formatType(value)} can't be joined to ${formatType(first)} along axis ${axis}`,
       );
-  }
+    return unified;
+  }, first.shape);
   const joined = sumDims(values.map((value) => value.shape[axis] as Dim));
-  const shape = first.shape.map((dim, place) => (place === axis ? joined : dim));
-  return [{ dtype: first.dtype, shape }];
+  return [
+    { dtype: first.dtype, shape: shape.map((dim, place) => (place === axis ? joined : dim)) },
+  ];
 }
 
 /** Along axis 1 each input has its range of the output's channels; along others channels are the same in all. */

@@ -8,12 +8,15 @@ import { ceil } from './ceil.ts';
 import { clip } from './clip.ts';
 import { concat } from './concat.ts';
 import { constantOfShape } from './constant-of-shape.ts';
+import { convTranspose2d } from './conv-transpose2d.ts';
 import { conv2d } from './conv2d.ts';
+import { depthToSpace } from './depth-to-space.ts';
 import { div } from './div.ts';
 import { dropout } from './dropout.ts';
 import { elu } from './elu.ts';
 import { erf } from './erf.ts';
 import { exp } from './exp.ts';
+import { expand } from './expand.ts';
 import { flatten } from './flatten.ts';
 import { floor } from './floor.ts';
 import { gather } from './gather.ts';
@@ -24,14 +27,21 @@ import { identity } from './identity.ts';
 import { leakyRelu } from './leaky-relu.ts';
 import { linear } from './linear.ts';
 import { log } from './log.ts';
+import { lrn } from './lrn.ts';
 import { matmul } from './matmul.ts';
+import { maxPoolIndices } from './max-pool-indices.ts';
 import { maxPool } from './max-pool.ts';
 import { mul } from './mul.ts';
+import { nonMaxSuppression } from './non-max-suppression.ts';
+import { normalize } from './normalize.ts';
 import { opaque } from './opaque.ts';
 import { pad } from './pad.ts';
+import { range } from './range.ts';
 import { reduceMean } from './reduce-mean.ts';
 import { relu } from './relu.ts';
 import { reshape } from './reshape.ts';
+import { resize } from './resize.ts';
+import { roiAlign } from './roi-align.ts';
 import { round } from './round.ts';
 import { selu } from './selu.ts';
 import { shape } from './shape.ts';
@@ -48,9 +58,12 @@ import { unsqueeze } from './unsqueeze.ts';
 
 export const ops = {
   [conv2d.kind]: conv2d,
+  [convTranspose2d.kind]: convTranspose2d,
   [linear.kind]: linear,
   [matmul.kind]: matmul,
   [batchNormalization.kind]: batchNormalization,
+  [normalize.kind]: normalize,
+  [lrn.kind]: lrn,
   [relu.kind]: relu,
   [leakyRelu.kind]: leakyRelu,
   [clip.kind]: clip,
@@ -75,22 +88,29 @@ export const ops = {
   [mul.kind]: mul,
   [div.kind]: div,
   [maxPool.kind]: maxPool,
+  [maxPoolIndices.kind]: maxPoolIndices,
   [averagePool.kind]: averagePool,
   [globalAveragePool.kind]: globalAveragePool,
   [reduceMean.kind]: reduceMean,
   [concat.kind]: concat,
   [slice.kind]: slice,
   [pad.kind]: pad,
+  [resize.kind]: resize,
+  [depthToSpace.kind]: depthToSpace,
   [reshape.kind]: reshape,
   [flatten.kind]: flatten,
   [squeeze.kind]: squeeze,
   [unsqueeze.kind]: unsqueeze,
   [transpose.kind]: transpose,
+  [expand.kind]: expand,
   [gather.kind]: gather,
   [shape.kind]: shape,
   [cast.kind]: cast,
   [identity.kind]: identity,
   [dropout.kind]: dropout,
   [constantOfShape.kind]: constantOfShape,
+  [range.kind]: range,
+  [nonMaxSuppression.kind]: nonMaxSuppression,
+  [roiAlign.kind]: roiAlign,
   [opaque.kind]: opaque,
 } as const;

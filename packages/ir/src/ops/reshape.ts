@@ -1,12 +1,12 @@
 /**
- * The same elements in row-major order under another shape. In `shape`, 0 copies the input's dimension at that place,
- * one -1 is what remains, and a text is a symbolic dimension, bound with the graph. Symbols cancel:
- * [N,512,1,1] as [0,-1] is [N,512].
+ * The same elements in row-major order under another shape. In `shape`, 0 copies the input's dimension at that place
+ * (unless `allowZero`), one -1 is what remains, and a text is a symbolic dimension such as `H*2`, bound with the
+ * graph. Symbols cancel: [N,512,1,1] as [0,-1] is [N,512].
  */
 import { ModelError, reshaped, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
-import { multiplyDims, quotientOfDims } from '../dims.ts';
 import { viewChannels } from '../channels.ts';
+import { mayBeEqual, quotientOfDims } from '../dims.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
 import { required } from '../shapes.ts';
@@ -16,13 +16,14 @@ const attrs = z.strictObject({
   shape: z
     .array(z.union([z.int().min(-1), z.string().min(1)]))
     .describe('new dimensions: a size, 0 to copy, -1 to infer, or a symbol'),
+  allowZero: z.boolean().default(false).describe('whether 0 is a size and copies nothing'),
 });
 type Attrs = z.output<typeof attrs>;
 
 function infer(inputs: InputTypes, attrs: Attrs): ValueType[] {
   const x = required(inputs[0], 'x');
   const wanted = attrs.shape.map<Dim>((dim, axis) => {
-    if (dim !== 0) return dim;
+    if (dim !== 0 || attrs.allowZero) return dim;
     const copied = x.shape[axis];
     if (copied === undefined)
       throw new ModelError(`dimension ${axis} to copy does not exist in ${formatType(x)}`);
@@ -35,9 +36,7 @@ function infer(inputs: InputTypes, attrs: Attrs): ValueType[] {
     const rest = quotientOfDims(x.shape, known);
     return [{ dtype: x.dtype, shape: wanted.map((dim) => (dim === -1 ? rest : dim)) }];
   }
-  const [before, after] = [multiplyDims(x.shape), multiplyDims(known)];
-  // A symbol against numbers may turn out to fit; binding it tells.
-  if (before !== after && typeof before === typeof after)
+  if (!mayBeEqual(x.shape, known))
     throw new ModelError(`${formatType(x)} does not fit shape [${wanted.join(',')}]`);
   return [{ dtype: x.dtype, shape: wanted }];
 }
@@ -56,12 +55,17 @@ function samples(random: Random): Sample<Attrs>[] {
     ...cases.map(([name, from, shape]) => ({
       name,
       inputs: [randomFloats(random, from)],
-      attrs: { shape },
+      attrs: attrs.parse({ shape }),
     })),
+    {
+      name: 'no elements',
+      inputs: [randomFloats(random, [0, 3, 4])],
+      attrs: { shape: [3, 4, 0], allowZero: true },
+    },
     {
       name: 'int64',
       inputs: [randomIntegers(random, 'int64', [4])],
-      attrs: { shape: [2, 2] },
+      attrs: attrs.parse({ shape: [2, 2] }),
     },
   ];
 }
