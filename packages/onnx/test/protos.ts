@@ -1,5 +1,5 @@
 /** ONNX models made by hand, and onnxruntime as the second opinion. */
-import type { Graph } from '@decouple/ir';
+import { interpret, type Graph } from '@decouple/ir';
 import {
   createRandom,
   difference,
@@ -25,9 +25,11 @@ import {
   type TensorProto,
   type ValueInfoProto,
 } from '../src/proto.ts';
+import { exportOnnx, importOnnx } from '../src/index.ts';
 import { dataTypeOf, rawBytes } from '../src/tensors.ts';
 
-type AttributeValue = number | { float: number } | string | number[] | Tensor;
+type AttributeValue =
+  number | { float: number } | { floats: number[] } | string | number[] | Tensor;
 
 function attribute(name: string, value: AttributeValue): AttributeProto {
   if (typeof value === 'number')
@@ -40,6 +42,8 @@ function attribute(name: string, value: AttributeValue): AttributeProto {
     });
   if (Array.isArray(value))
     return createAttribute({ name, type: AttributeType.INTS, ints: value.map(BigInt) });
+  if ('floats' in value)
+    return createAttribute({ name, type: AttributeType.FLOATS, floats: value.floats });
   if ('float' in value) return createAttribute({ name, type: AttributeType.FLOAT, f: value.float });
   return createAttribute({ name, type: AttributeType.TENSOR, t: initializer('', value) });
 }
@@ -149,6 +153,25 @@ export function randomInputs(graph: Graph, size = 2, seed = 7): Record<string, T
       return [name, tensor('float32', shape, normals(random, sizeOf(shape)))];
     }),
   );
+}
+
+/** Imports without warnings, compares with onnxruntime, and so again after exporting. */
+export async function agreesWithOrt(
+  spec: ModelSpec,
+  { size = 2, opset }: { size?: number; opset?: number } = {},
+): Promise<Graph> {
+  const bytes = model(spec);
+  const { graph, warnings } = importOnnx(bytes);
+  expect(warnings).toEqual([]);
+  const inputs = randomInputs(graph, size);
+  const expected = await runOrt(bytes, inputs);
+  expectClose(interpret(graph, inputs), expected);
+  const again = exportOnnx(graph, opset === undefined ? {} : { opset });
+  const second = importOnnx(again);
+  expect(second.warnings).toEqual([]);
+  expectClose(interpret(second.graph, inputs), expected);
+  expectClose(await runOrt(again, inputs), expected);
+  return graph;
 }
 
 const quiet = { logSeverityLevel: 3, intraOpNumThreads: 1 } as const;

@@ -46,6 +46,17 @@ function sampleGraph(
 
 const opsets = [13, 18, 21];
 
+/** The file, or nothing when the op's form came only with a later operator set. */
+function exported(graph: Graph, opset: number): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    return exportOnnx(graph, { opset });
+  } catch (error) {
+    const since = /needs operator set (\d+)/.exec(String(error))?.[1];
+    if (since === undefined || Number(since) <= opset || opset === opsets.at(-1)) throw error;
+    return undefined;
+  }
+}
+
 const samplesOf = (op: OpKind) => recordOf(op).samples(createRandom(5));
 
 it('covers every op but opaque', () => {
@@ -59,7 +70,8 @@ describe.each((Object.keys(ops) as OpKind[]).filter((op) => op !== 'opaque'))('%
     const { graph, feeds } = sampleGraph(op, sample.inputs, sample.attrs);
     const expected = interpret(graph, feeds);
     for (const opset of opsets) {
-      const bytes = exportOnnx(graph, { opset });
+      const bytes = exported(graph, opset);
+      if (!bytes) continue;
       expectClose(await runOrt(bytes, feeds), expected);
       const again = importOnnx(bytes);
       expect(again.warnings).toEqual([]);

@@ -9,7 +9,9 @@ import { AttributeType, createAttribute, createTensor, decodeNode } from '../pro
 import { renameCaptured } from '../subgraphs.ts';
 import { dataTypeOf, rawBytes } from '../tensors.ts';
 import { writeReshape } from './reshape.ts';
-import type { Writer } from './writer.ts';
+import { writeResize } from './resize.ts';
+import * as spatial from './spatial.ts';
+import { needs, type Writer } from './writer.ts';
 
 export type Exporter<K extends OpKind> = (node: NodeOf<K>, writer: Writer) => void;
 
@@ -23,13 +25,6 @@ const plain =
   (opType: string): Exporter<OpKind> =>
   (node, writer) =>
     writer.write(opType, node.inputs, outputOf(node));
-
-function needs(writer: Writer, opset: number, what: string): void {
-  if (writer.opset < opset)
-    throw new UnsupportedError(
-      `${what} needs operator set ${opset}, the model is written for ${writer.opset}`,
-    );
-}
 
 function writeClip(writer: Writer, x: string, output: string, min: number, max: number): void {
   const [low, high] = [min > -largestFloat, max < largestFloat];
@@ -124,31 +119,6 @@ const softmax: Exporter<'softmax'> = (node, writer) => {
   writer.write('Softmax', node.inputs, outputOf(node), { axis: written });
 };
 
-const maxPool: Exporter<'max-pool'> = (node, writer) => {
-  const { kernel, stride, pads, dilation, ceil } = node.attrs;
-  const dilated = dilation.some((step) => step !== 1);
-  if (dilated || ceil) needs(writer, 10, 'max-pool with dilation or ceil');
-  writer.write('MaxPool', node.inputs, outputOf(node), {
-    kernel_shape: kernel,
-    pads,
-    strides: stride,
-    dilations: dilated ? dilation : undefined,
-    ceil_mode: ceil ? 1 : undefined,
-  });
-};
-
-const averagePool: Exporter<'average-pool'> = (node, writer) => {
-  const { kernel, stride, pads, ceil, countIncludePad } = node.attrs;
-  if (ceil) needs(writer, 10, 'average-pool with ceil');
-  writer.write('AveragePool', node.inputs, outputOf(node), {
-    kernel_shape: kernel,
-    pads,
-    strides: stride,
-    ceil_mode: ceil ? 1 : undefined,
-    count_include_pad: countIncludePad ? 1 : undefined,
-  });
-};
-
 /** An op whose list became an input in operator set `since`. */
 function withList(
   writer: Writer,
@@ -179,13 +149,17 @@ const slice: Exporter<'slice'> = (node, writer) => {
 };
 
 const pad: Exporter<'pad'> = (node, writer) => {
-  const { pads, value } = node.attrs;
-  if (writer.opset < 11)
-    return writer.write('Pad', node.inputs, outputOf(node), { pads, value: { float: value } });
+  const { mode, pads, value } = node.attrs;
+  if (mode === 'wrap') needs(writer, 19, 'padding that wraps around');
+  const written = mode === 'constant' ? {} : { mode };
+  if (writer.opset < 11) {
+    const attrs = { pads, value: { float: value }, ...written };
+    return writer.write('Pad', node.inputs, outputOf(node), attrs);
+  }
   const dtype = writer.graph.types.get(node.inputs[0] as string)?.dtype ?? 'float32';
   const inputs = [...node.inputs, writer.integers('pads', pads)];
   if (value !== 0) inputs.push(writer.constant('value', filled(dtype, value)));
-  writer.write('Pad', inputs, outputOf(node));
+  writer.write('Pad', inputs, outputOf(node), written);
 };
 
 /** A scalar of any element type. */
@@ -272,8 +246,12 @@ export const exporters: { readonly [K in OpKind]: Exporter<K> } = {
   sub: plain('Sub'),
   mul: plain('Mul'),
   div: plain('Div'),
-  'max-pool': maxPool,
-  'average-pool': averagePool,
+  'conv-transpose2d': spatial.convTranspose2d,
+  normalize: spatial.normalize,
+  lrn: spatial.lrn,
+  'max-pool': spatial.maxPool,
+  'max-pool-indices': spatial.maxPoolIndices,
+  'average-pool': spatial.averagePool,
   'global-average-pool': plain('GlobalAveragePool'),
   'reduce-mean': (node, writer) =>
     withList(
@@ -303,5 +281,14 @@ export const exporters: { readonly [K in OpKind]: Exporter<K> } = {
   identity: plain('Identity'),
   dropout: plain('Dropout'),
   'constant-of-shape': constantOfShape,
+  range: (node, writer) => {
+    needs(writer, 11, 'range');
+    writer.write('Range', node.inputs, outputOf(node));
+  },
+  resize: writeResize,
+  'depth-to-space': spatial.depthToSpace,
+  expand: spatial.expand,
+  'non-max-suppression': spatial.nonMaxSuppression,
+  'roi-align': spatial.roiAlign,
   opaque,
 };

@@ -3,7 +3,7 @@
  * node's inputs and its result get names made from the node's, so the same graph gives the same bytes.
  */
 import type { Graph, GraphInput, Node } from '@decouple/ir';
-import { float32, int64, type Tensor } from '@decouple/tensor';
+import { float32, int64, UnsupportedError, type Tensor } from '@decouple/tensor';
 import {
   AttributeType,
   createAttribute,
@@ -13,11 +13,17 @@ import {
 } from '../proto.ts';
 import { originKey } from '../metadata.ts';
 
-/** Values of attributes; a list of numbers is a list of integers. `undefined` leaves the attribute out. */
+/** Values of attributes; numbers are integers unless said otherwise. `undefined` leaves the attribute out. */
 export type AttributeValues = Readonly<
   Record<
     string,
-    { readonly float: number } | number | readonly number[] | AttributeProto | undefined
+    | { readonly float: number }
+    | { readonly floats: readonly number[] }
+    | number
+    | readonly number[]
+    | string
+    | AttributeProto
+    | undefined
   >
 >;
 
@@ -30,11 +36,11 @@ export interface Writer {
   readonly opset: number;
   readonly graph: Graph;
   readonly node: Node;
-  /** Writes the ONNX node that makes `output`. `role` is given when it is not the node's last. */
+  /** Writes the ONNX node that makes `output` (or several). `role` is given when it is not the node's last. */
   readonly write: (
     opType: string,
     inputs: readonly string[],
-    output: string,
+    output: string | readonly string[],
     attrs?: AttributeValues,
     role?: string,
   ) => void;
@@ -45,6 +51,8 @@ export interface Writer {
     inputs: readonly string[],
     attrs?: AttributeValues,
   ) => string;
+  /** A name for an output that nothing reads. */
+  readonly fresh: (role: string) => string;
   /** Adds a node that is ready made, with its names. */
   readonly raw: (node: NodeProto) => void;
   /** A small constant named `<name>/<role>`. */
@@ -61,14 +69,30 @@ export interface ExportContext {
   readonly fresh: (wanted: string) => string;
 }
 
+const isList = (value: AttributeValues[string]): value is readonly number[] => Array.isArray(value);
+
 function attributeOf(name: string, value: AttributeValues[string]): AttributeProto[] {
   if (value === undefined) return [];
   if (typeof value === 'number')
     return [createAttribute({ name, type: AttributeType.INT, i: BigInt(value) })];
-  if ('float' in value)
-    return [createAttribute({ name, type: AttributeType.FLOAT, f: value.float })];
+  if (isList(value))
+    return [createAttribute({ name, type: AttributeType.INTS, ints: value.map(BigInt) })];
+  if (typeof value === 'string')
+    return [
+      createAttribute({ name, type: AttributeType.STRING, s: new TextEncoder().encode(value) }),
+    ];
   if ('$typeName' in value) return [value];
-  return [createAttribute({ name, type: AttributeType.INTS, ints: value.map(BigInt) })];
+  if ('floats' in value)
+    return [createAttribute({ name, type: AttributeType.FLOATS, floats: [...value.floats] })];
+  return [createAttribute({ name, type: AttributeType.FLOAT, f: value.float })];
+}
+
+/** @throws UnsupportedError when the operator set is older than `opset`. */
+export function needs(writer: Writer, opset: number, what: string): void {
+  if (writer.opset < opset)
+    throw new UnsupportedError(
+      `${what} needs operator set ${opset}, the model is written for ${writer.opset}`,
+    );
 }
 
 /** Gives out names that neither the graph nor an earlier call has. */
@@ -96,7 +120,7 @@ export function createWriter(context: ExportContext, node: Node, written: Writte
     const input = [...inputs];
     while (input.at(-1) === '') input.pop();
     written.nodes.push(
-      createNode({ opType, name, input, output: [output], attribute, metadataProps }),
+      createNode({ opType, name, input, output: [output].flat(), attribute, metadataProps }),
     );
   };
   const constant = (role: string, value: Tensor): string => {
@@ -114,6 +138,7 @@ export function createWriter(context: ExportContext, node: Node, written: Writte
       write(opType, inputs, output, attrs, role);
       return output;
     },
+    fresh: named,
     raw: (proto) => void written.nodes.push(proto),
     constant,
     integers: (role, values) => constant(role, int64(values)),

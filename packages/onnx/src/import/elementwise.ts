@@ -1,6 +1,5 @@
 /** Activations and arithmetic, element by element; softmax and means. */
-import type { Dim } from '@decouple/ir';
-import { cast, float32, numbersOf, tensor, allocate, type Tensor } from '@decouple/tensor';
+import { cast, float32, numbersOf } from '@decouple/tensor';
 import { dtypeOf } from '../tensors.ts';
 import { integersAt, type Call, type Importer } from './call.ts';
 
@@ -156,31 +155,6 @@ const dropout: Importer = (call) => {
   call.result('dropout', [call.inputs[0] as string], {});
 };
 
-/** The shape of zeros that stretch `from` to `to` when added, or `undefined` when that is not known. */
-function stretch(from: readonly Dim[], to: readonly Dim[]): number[] | undefined {
-  const rank = Math.max(from.length, to.length);
-  const result = Array.from({ length: rank }, (_, axis) => {
-    const [own, target] = [from[axis - rank + from.length], to[axis - rank + to.length]];
-    if (target === undefined || target === own || target === 1) return 1;
-    return (own === undefined || own === 1) && typeof target === 'number' ? target : undefined;
-  });
-  return result.every((dim) => dim !== undefined) ? result : undefined;
-}
-
-/** Expand has no op of its own: adding zeros of the target's shape broadcasts in the same way. */
-const expand: Importer = (call) => {
-  const [type, target] = [call.typeOf(0), call.contents(1)];
-  const shape = type && target && stretch(type.shape, target);
-  if (!shape) return 'the target shape is computed at run time';
-  const x = call.inputs[0] as string;
-  if (shape.every((dim) => dim === 1) && shape.length === type.shape.length)
-    return call.result('identity', [x], {});
-  const size = shape.reduce((product, dim) => product * dim, 1);
-  if (size > 2 ** 24) return `a target of ${size} elements`;
-  const zeros: Tensor = tensor(type.dtype, shape, allocate(type.dtype, size));
-  call.result('add', [x, call.define('zeros', zeros)], {});
-};
-
 export const elementwise: Readonly<Record<string, Importer>> = {
   Relu: unary('relu'),
   Sigmoid: unary('sigmoid'),
@@ -211,5 +185,4 @@ export const elementwise: Readonly<Record<string, Importer>> = {
   ReduceMean: reduceMean,
   Cast: castTo,
   Dropout: dropout,
-  Expand: expand,
 };

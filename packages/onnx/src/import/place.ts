@@ -30,6 +30,12 @@ function elementsMade(
     const shape = state.contentsOf(node.inputs[0] as string) as readonly number[] | undefined;
     return shape?.reduce((product, dim) => product * Math.max(dim, 0), 1) ?? Infinity;
   }
+  if (node.op === 'range') {
+    const [start, limit, delta] = node.inputs.map((name) =>
+      Number(state.constantOf(name)?.data[0]),
+    ) as [number, number, number];
+    return Math.max(0, Math.ceil((limit - start) / delta)) || 0;
+  }
   return types.reduce((sum, type) => sum + (type ? elementsOf(type) : Infinity), 0);
 }
 
@@ -41,6 +47,7 @@ function fold(
 ): Tensor[] | undefined {
   if (
     node.op === 'opaque' ||
+    types.some((type) => type && !staticShape(type)) ||
     !node.inputs.every((name) => name === '' || state.constants.has(name))
   )
     return undefined;

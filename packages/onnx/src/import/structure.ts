@@ -1,5 +1,5 @@
 /** Ops that move elements or compute shapes. Lists that newer opsets pass as inputs must be constant by now. */
-import type { Dim } from '@decouple/ir';
+import { divideDim, multiplyDims, type AttrsInput, type Dim } from '@decouple/ir';
 import { float32, int64, numbersOf, type Tensor } from '@decouple/tensor';
 import { integersAt, integersOf, type Call, type Importer } from './call.ts';
 import { clampInteger } from './attributes.ts';
@@ -52,8 +52,7 @@ const slice: Importer = (call) => {
 };
 
 const pad: Importer = (call) => {
-  const mode = call.attrs.text('mode', 'constant');
-  if (mode !== 'constant') return `mode '${mode}'`;
+  const mode = call.attrs.text('mode', 'constant') as NonNullable<AttrsInput<'pad'>['mode']>;
   const list = integersAt(call, 'pads', 1, 11);
   if ('refusal' in list) return list.refusal;
   let value = 0;
@@ -68,7 +67,7 @@ const pad: Importer = (call) => {
   const pads = axes ? scatterPads(call, axes, list.list ?? []) : (list.list ?? []);
   if (!pads) return 'the rank of the input is unknown';
   if (!Number.isFinite(value)) return `a padding value of ${value}`;
-  call.result('pad', first(call), { pads, value });
+  call.result('pad', first(call), { mode, pads, value });
 };
 
 /** Pads of some axes as pads of all. */
@@ -84,9 +83,19 @@ function scatterPads(call: Call, axes: number[], pads: readonly number[]): numbe
   return all;
 }
 
+/** Words in the text of a size that are no symbols. */
+const functions = new Set(['floor', 'ceil']);
+
+/** Whether the graph's inputs bind all symbols of a size. */
+function isBound(call: Call, dim: Dim): boolean {
+  if (typeof dim === 'number' || call.symbols.has(dim)) return true;
+  const words = dim.match(/[A-Za-z_][\w.]*/g) ?? [];
+  return words.every((word) => functions.has(word) || call.symbols.has(word));
+}
+
 /**
  * The target of a reshape in its canonical form: a symbol that the input has at the same place is 0 (copied), a
- * single other one is -1 (inferred); more than that must be symbols which the graph's inputs bind.
+ * single other one is -1 (inferred); more than that must follow from symbols which the graph's inputs bind.
  */
 function reshapeTarget(call: Call, target: readonly Dim[]): Dim[] | string {
   const shape = call.typeOf(0)?.shape;
@@ -96,14 +105,14 @@ function reshapeTarget(call: Call, target: readonly Dim[]): Dim[] | string {
   const open = dims.filter((dim) => typeof dim === 'string');
   if (open.length === 1 && !dims.includes(-1))
     return dims.map((dim) => (typeof dim === 'string' ? -1 : dim));
-  const unbound = open.filter((symbol) => !call.symbols.has(symbol));
-  return unbound.length ? `a target of [${target.join(',')}]` : dims;
+  return open.every((dim) => isBound(call, dim)) ? dims : `a target of [${target.join(',')}]`;
 }
 
 const reshape: Importer = (call) => {
   const target = call.opset < 5 ? call.attrs.integers('shape') : call.contents(1);
   if (!target) return 'the target shape is computed at run time';
-  if (call.attrs.integer('allowzero', 0) !== 0 && target.includes(0)) return 'allowzero';
+  if (call.attrs.integer('allowzero', 0) !== 0 && target.includes(0))
+    return call.result('reshape', first(call), { shape: [...target], allowZero: true });
   const shape = reshapeTarget(call, target);
   if (typeof shape === 'string') return shape;
   call.result('reshape', first(call), { shape });
@@ -144,25 +153,89 @@ const shape: Importer = (call) => {
 /** Split as one slice for each part. */
 const split: Importer = (call) => {
   const axis = call.attrs.integer('axis', 0);
-  const given = integersAt(call, 'split', 1, 13);
+  // The first operator set allows an input as well.
+  const given =
+    call.opset < 13 && call.attrs.has('split')
+      ? { list: call.attrs.integers('split') }
+      : integersAt(call, 'split', 1, 2);
   if ('refusal' in given) return given.refusal;
   const size = sizeAt(call, axis);
   const parts = call.attrs.integer('num_outputs', call.outputs.length);
-  if (size === undefined) return 'the size of the axis is unknown';
-  const equal = Math.ceil(size / parts);
-  const sizes = given.list ?? range(parts).map((part) => Math.min(equal, size - part * equal));
+  let sizes = given.list;
+  if (!sizes) {
+    if (size === undefined) return 'the size of the axis is unknown';
+    const equal = Math.ceil(size / parts);
+    sizes = range(parts).map((part) => Math.max(0, Math.min(equal, size - part * equal)));
+  }
   let start = 0;
-  call.outputs.forEach((output, place) => {
+  for (const [place, output] of call.outputs.entries()) {
     const stop = start + (sizes[place] ?? 0);
-    if (output !== '')
-      call.result(
-        'slice',
-        first(call),
-        { axes: [axis], starts: [start], ends: [stop], steps: [1] },
-        place,
-      );
+    const part = { axes: [axis], starts: [start], ends: [stop], steps: [1] };
+    if (output !== '') call.result('slice', first(call), part, place);
     start = stop;
+  }
+};
+
+const expand: Importer = (call) => {
+  const target = call.contents(1);
+  if (!target) return 'the target shape is computed at run time';
+  if (!target.every((dim) => isBound(call, dim))) return `a target of [${target.join(',')}]`;
+  call.result('expand', first(call), { shape: [...target] });
+};
+
+/** Copies that are joined in one node. */
+const maxCopies = 4096;
+
+/** Tile repeats axes of size 1 and joins copies along the others. */
+const tile: Importer = (call) => {
+  const type = call.typeOf(0);
+  const repeats =
+    call.opset < 6
+      ? undefined
+      : call.contents(1)?.every((count) => typeof count === 'number')
+        ? (call.contents(1) as number[])
+        : undefined;
+  if (!type || !repeats) return 'the repeats are computed at run time';
+  if (repeats.length !== type.shape.length) return `${repeats.length} repeats`;
+  if (Math.max(0, ...repeats) > maxCopies) return `more than ${maxCopies} repeats`;
+  const stretched = type.shape.map((size, axis) => (size === 1 ? (repeats[axis] as number) : 1));
+  let value = first(call)[0];
+  if (stretched.some((count) => count !== 1))
+    value = call.step('stretched', 'expand', [value], { shape: stretched });
+  repeats.forEach((count, axis) => {
+    if (type.shape[axis] === 1 || count === 1) return;
+    const none = { axes: [axis], starts: [0], ends: [0], steps: [1] };
+    value = count
+      ? call.step(`copies${axis}`, 'concat', new Array<string>(count).fill(value), { axis })
+      : call.step(`none${axis}`, 'slice', [value], none);
   });
+  call.result('identity', [value], {});
+};
+
+const depthToSpace: Importer = (call) => {
+  const order = call.attrs.text('mode', 'DCR');
+  if (order !== 'DCR' && order !== 'CRD') return `mode '${order}'`;
+  const block = call.attrs.integer('blocksize', 0);
+  call.result('depth-to-space', call.inputs, { block, order });
+};
+
+/** Blocks of pixels become channels: the axes are split, permuted and joined. */
+const spaceToDepth: Importer = (call) => {
+  const block = call.attrs.integer('blocksize', 0);
+  const [, channels, height, width] = call.typeOf(0)?.shape ?? [];
+  if (channels === undefined || height === undefined || width === undefined)
+    return 'the shape of the input is unknown';
+  if (block < 1) return `blocks of ${block}`;
+  const [rows, columns] = [height, width].map((size) => divideDim(size, block, 'floor')) as [
+    Dim,
+    Dim,
+  ];
+  const split = { shape: [0, channels, rows, block, columns, block] };
+  const blocks = call.step('blocks', 'reshape', first(call), split);
+  const permutation = [0, 3, 5, 1, 2, 4];
+  const moved = call.step('moved', 'transpose', [blocks], { permutation });
+  const joined = multiplyDims([channels, block * block]);
+  call.result('reshape', [moved], { shape: [0, joined, rows, columns] });
 };
 
 const constantOfShape: Importer = (call) => {
@@ -200,6 +273,11 @@ export const structure: Readonly<Record<string, Importer>> = {
   Transpose: transpose,
   Shape: shape,
   Split: split,
+  Expand: expand,
+  Tile: tile,
+  Range: (call) => call.result('range', call.inputs, {}),
+  DepthToSpace: depthToSpace,
+  SpaceToDepth: spaceToDepth,
   Constant: constant,
   ConstantOfShape: constantOfShape,
 };
