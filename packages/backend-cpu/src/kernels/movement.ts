@@ -69,13 +69,8 @@ export function transpose(
   const views = viewsOf(node, context);
   if (!views) return hosted;
   const [x, y] = views;
-  const { permutation } = node.attrs;
-  const permuted: View = {
-    shape: permutation.map((axis) => x.shape[axis] as number),
-    strides: permutation.map((axis) => x.strides[axis] as number),
-    address: x.address,
-  };
-  return { kernel: 'transpose', calls: copyCalls(context, y, permuted) };
+  const from = permuted(x, node.attrs.permutation);
+  return { kernel: 'transpose', calls: copyCalls(context, y, from) };
 }
 
 export function concat(node: NodeOf<'concat'>, context: KernelContext): KernelPlan | Delegation {
@@ -115,7 +110,8 @@ export function pad(node: NodeOf<'pad'>, context: KernelContext): KernelPlan | D
   const views = viewsOf(node, context);
   if (!views) return hosted;
   const [x, y] = views;
-  const { pads, value } = node.attrs;
+  const { mode, pads, value } = node.attrs;
+  if (mode !== 'constant') return { delegate: `no kernel for padding in mode ${mode} yet` };
   const rank = x.shape.length;
   const fill = mapCalls(context, y, [], {
     name: 'fill',
@@ -140,6 +136,69 @@ export function pad(node: NodeOf<'pad'>, context: KernelContext): KernelPlan | D
     kept,
   );
   return { kernel: 'pad', calls: [...fill, ...copyCalls(context, to, from)] };
+}
+
+/** An axis of a view as two: `inner` elements within each of the outer. */
+function splitAxis(view: View, axis: number, inner: number): View {
+  const [size, stride] = [view.shape[axis] as number, view.strides[axis] as number];
+  return {
+    shape: view.shape.toSpliced(axis, 1, size / inner, inner),
+    strides: view.strides.toSpliced(axis, 1, stride * inner, stride),
+    address: view.address,
+  };
+}
+
+const permuted = (view: View, permutation: readonly number[]): View => ({
+  shape: permutation.map((axis) => view.shape[axis] as number),
+  strides: permutation.map((axis) => view.strides[axis] as number),
+  address: view.address,
+});
+
+/** y [N,C,H·b,W·b] as [N,C,H,b,W,b] from x [N,b,b,C,H,W] or [N,C,b,b,H,W]. */
+export function depthToSpace(
+  node: NodeOf<'depth-to-space'>,
+  context: KernelContext,
+): KernelPlan | Delegation {
+  const views = viewsOf(node, context);
+  if (!views) return hosted;
+  const [x, y] = views;
+  const { block, order } = node.attrs;
+  const to = splitAxis(splitAxis(y, 3, block), 2, block);
+  const channels = order === 'DCR' ? (y.shape[1] as number) : block;
+  const blocks = splitAxis(splitAxis(x, 1, channels), 1, block);
+  const from = permuted(blocks, order === 'DCR' ? [0, 3, 4, 1, 5, 2] : [0, 1, 4, 2, 5, 3]);
+  return { kernel: 'depth to space', calls: copyCalls(context, to, from) };
+}
+
+export function expand(node: NodeOf<'expand'>, context: KernelContext): KernelPlan | Delegation {
+  const views = viewsOf(node, context);
+  if (!views) return hosted;
+  const [x, y] = views;
+  return { kernel: 'expand', calls: copyCalls(context, y, x) };
+}
+
+/** Whether each place of the result along an axis is that of its index over a whole factor. */
+function repeatsPlaces({ mode, coordinates, nearest }: NodeOf<'resize'>['attrs']): boolean {
+  if (mode !== 'nearest') return false;
+  if (coordinates === 'asymmetric') return nearest === 'floor';
+  return coordinates === 'half_pixel' && nearest.startsWith('round');
+}
+
+/** Nearest neighbours for whole factors: y as [N,C,H,s,W,t] from x repeated along s and t. */
+export function resize(node: NodeOf<'resize'>, context: KernelContext): KernelPlan | Delegation {
+  const views = viewsOf(node, context);
+  if (!views) return hosted;
+  const [x, y] = views;
+  const factors = x.shape.map((size, axis) => (y.shape[axis] as number) / size);
+  const asScaled = node.attrs.scales?.every(Number.isInteger) ?? true;
+  if (!repeatsPlaces(node.attrs) || !asScaled || !factors.every(Number.isInteger))
+    return { delegate: 'no kernel for this interpolation yet' };
+  let [to, from] = [y, x];
+  for (let axis = x.shape.length - 1; axis >= 0; axis--) {
+    to = splitAxis(to, axis, factors[axis] as number);
+    from = splitAxis(from, axis, 1);
+  }
+  return { kernel: 'resize', calls: copyCalls(context, to, from) };
 }
 
 /** Whether a value's floats stand as in the row-major tensor. */

@@ -201,8 +201,7 @@ function planPool(
 ): KernelPlan | Delegation {
   const [x, y] = [context.view(node.inputs[0] ?? ''), context.view(node.outputs[0] ?? '')];
   if (!x || !y) return { delegate: 'the input is not float32' };
-  const { kernel, stride, pads } = node.attrs;
-  const dilation = 'dilation' in node.attrs ? node.attrs.dilation : ([1, 1] as const);
+  const { kernel, stride, pads, dilation } = node.attrs;
   const includePad = 'countIncludePad' in node.attrs && node.attrs.countIncludePad;
   const [input, output] = [mapStrides(x), mapStrides(y)];
   const axes = ([0, 1] as const).map((axis) =>
