@@ -84,6 +84,7 @@ export const reshape = defineOp({
     return {
       ...relation,
       resize: ([left]) => ({
+        ...attrs,
         shape: attrs.shape.map((dim, axis) => (axis === 1 ? (left as number) * block : dim)),
       }),
     };
