@@ -13,6 +13,7 @@ export const layers = {
   'pass-fusion': 5,
   decomposition: 5,
   'pass-network-decoupling': 6,
+  'pass-refit': 6,
   search: 7,
   decouple: 8,
   cli: 9,

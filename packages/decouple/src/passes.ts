@@ -8,11 +8,13 @@ import {
   type Pipeline,
 } from '@decouple/pass-manager';
 import { networkDecouplingPasses } from '@decouple/pass-network-decoupling';
+import { refitPasses } from '@decouple/pass-refit';
 import { searchPasses } from '@decouple/search';
 
 export const builtInPasses: readonly Pass[] = [
   ...fusionPasses,
   ...networkDecouplingPasses,
+  ...refitPasses,
   ...searchPasses,
 ];
 
