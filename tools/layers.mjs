@@ -6,6 +6,7 @@ export const layers = {
   linalg: 1,
   backend: 2,
   onnx: 2,
+  dcpl: 2,
   calibration: 3,
   conformance: 3,
   'pass-manager': 4,

@@ -10,6 +10,7 @@ import { addBench } from './commands/bench.ts';
 import { addBisect } from './commands/bisect.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare.ts';
+import { addConvert } from './commands/convert.ts';
 import { addEval } from './commands/eval.ts';
 import { addExport } from './commands/export.ts';
 import { addInspect } from './commands/inspect.ts';
@@ -33,6 +34,7 @@ const commands = [
   addExport,
   addBisect,
   addReproduce,
+  addConvert,
 ];
 
 function createProgram(io: Io, version: string): Command {

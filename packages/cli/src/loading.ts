@@ -45,15 +45,18 @@ export interface DataOptions {
   readonly std?: readonly number[] | undefined;
 }
 
-/** Normalisation from the options, else from a preprocess.json beside the data, else beside the model. */
+/** Normalisation from the options, else from a preprocess.json beside the data or the model, else from the model. */
 export async function preprocessFor(
   data: string,
-  model: string,
+  model: { readonly path: string; readonly graph: Graph },
   { mean, std }: DataOptions,
 ): Promise<Preprocess | undefined> {
-  const { readPreprocess } = await import('decouple/node');
+  const [{ preprocessOf }, { readPreprocess }] = await Promise.all([
+    import('decouple'),
+    import('decouple/node'),
+  ]);
   if (mean || std) return { ...(mean && { mean }), ...(std && { std }) };
-  return readPreprocess(data) ?? readPreprocess(model);
+  return readPreprocess(data) ?? readPreprocess(model.path) ?? preprocessOf(model.graph);
 }
 
 /** Opens a data set for a model. */
@@ -65,7 +68,7 @@ export async function loadData(
   const { openDataset } = await import('decouple/node');
   const sample = model.graph.inputs[0]?.type.shape.slice(1) ?? [];
   const sampleShape = sample.every((dim) => typeof dim === 'number') ? sample : undefined;
-  const preprocess = await preprocessFor(path, model.path, options);
+  const preprocess = await preprocessFor(path, model, options);
   return openDataset(path, {
     ...(sampleShape && { sampleShape }),
     ...(preprocess && { preprocess }),

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
-import { parseGraph, type Backend } from 'decouple';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { historyOf, parseGraph, preprocessOf, type Backend } from 'decouple';
 import { backendByName, checkModel, readModel, readNpy } from 'decouple/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkplace, decouple, decoupleJson, type Workplace } from './support.ts';
@@ -200,6 +200,45 @@ describe('passes', () => {
     const { stdout } = await decouple(['passes', 'decouple']);
     expect(stdout).toMatch(/^decouple \(approximate\)\n/);
     for (const line of stdout.split('\n')) expect(line.length).toBeLessThanOrEqual(100);
+  });
+});
+
+describe('convert', () => {
+  it('goes from ONNX to .dcpl, to text, and back', async () => {
+    const steps = ['step.dcpl', 'step.txt', 'step.onnx'].map((name) => place.path(name));
+    let from = place.model;
+    for (const to of steps) {
+      expect(await decouple(['convert', from, to])).toMatchObject({ code: 0 });
+      from = to;
+    }
+    expect(await decoupleJson('compare', place.model, from)).toEqual({ maxAbs: 0, maxRel: 0 });
+    expect(await decoupleJson('check', steps[0] as string)).toEqual({ ok: true, problems: [] });
+    expect((await decouple(['convert', place.model, place.path('a.bin')])).code).toBe(1);
+  });
+
+  it('records the preprocessing beside the model, and optimize its pipeline and seed', async () => {
+    const note = place.path('preprocess.json');
+    writeFileSync(note, JSON.stringify({ mean: [0.5, 0.4, 0.3], std: [1, 2, 3] }));
+    const out = place.path('noted.dcpl');
+    await decouple(['convert', place.model, out]);
+    rmSync(note);
+    const fast = place.path('noted-fast.onnx');
+    await decouple(['optimize', out, '-p', 'fuse', '--seed', '5', '-o', fast]);
+    await decouple(['optimize', fast, '-p', 'decouple{terms=1}', '-o', out]);
+    const graph = await readModel(out);
+    expect(preprocessOf(graph)).toEqual({ mean: [0.5, 0.4, 0.3], std: [1, 2, 3] });
+    expect(historyOf(graph)).toMatchObject([
+      { pipeline: 'fuse', seed: 5 },
+      { pipeline: expect.stringMatching(/^decouple/) as string, seed: 1 },
+    ]);
+  });
+
+  it('tells of a broken .dcpl as a problem', async () => {
+    const broken = place.path('broken.dcpl');
+    writeFileSync(broken, 'nothing of the kind');
+    const { code, stdout } = await decouple(['check', broken, '--json']);
+    expect(code).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ problems: [{ op: 'file', node: 'broken.dcpl' }] });
   });
 });
 

@@ -5,6 +5,7 @@ export { batchingFor, compile, sizesFor, type Batching } from './compile.ts';
 export * from './evaluate.ts';
 export * from './inspect.ts';
 export type { CalibrationSettings } from './calibrate.ts';
+export * from './metadata.ts';
 export * from './optimize.ts';
 export * from './passes.ts';
 export * from './metrics.ts';
@@ -53,6 +54,7 @@ export {
   type ImportOptions,
   type ImportWarning,
 } from '@decouple/onnx';
+export { decodeDcpl, encodeDcpl } from '@decouple/dcpl';
 export {
   definePass,
   describeGroups,

@@ -11,6 +11,7 @@ import {
 } from '@decouple/pass-manager';
 import { DataError, OptionError } from '@decouple/tensor';
 import { defaults, withCalibration, type CalibrationSettings } from './calibrate.ts';
+import { withHistory } from './metadata.ts';
 import { parsePipeline } from './passes.ts';
 import { createReport, type OptimizeReport } from './report.ts';
 import { reproducerOf, type Reproducer } from './reproducer.ts';
@@ -59,13 +60,14 @@ export async function optimize(
     return await withCalibration(graph, { ...options, seed }, async (calibration) => {
       const settings = { cost, calibration, seed, signal, onEvent, stopAfter, printAfter };
       const result = await runPipeline(graph, steps, settings);
+      const text = formatPipeline(steps);
       const report = createReport(
-        formatPipeline(steps),
+        text,
         result.passes,
         { before: graph, after: result.graph },
         { before: totalCost(graph), after: totalCost(result.graph) },
       );
-      return { graph: result.graph, report };
+      return { graph: withHistory(result.graph, { pipeline: text, seed }), report };
     });
   } catch (error) {
     const ownFault = !(error instanceof OptionError || error instanceof DataError);

@@ -16,6 +16,8 @@ export * from './patch.ts';
 export * from './shapes.ts';
 export { decodeBase64, encodeBase64 } from './text/base64.ts';
 export * from './text/parse.ts';
+export * from './text/pieces.ts';
 export * from './text/print.ts';
+export { formatTypeText } from './text/values.ts';
 export * from './types.ts';
 export * from './verify.ts';

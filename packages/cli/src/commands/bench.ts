@@ -24,10 +24,16 @@ async function entriesOf(
   paths: readonly string[],
   options: Options,
 ): Promise<BenchmarkEntry[]> {
-  const { backendByName } = await import('decouple/node');
+  const [{ exportOnnx }, { backendByName }] = await Promise.all([
+    import('decouple'),
+    import('decouple/node'),
+  ]);
   const files = new Map<Graph, string>();
   // Runtimes that take files get the user's own file, not our export of it.
-  const encode = (graph: Graph): Uint8Array => readFileSync(files.get(graph) as string);
+  const encode = (graph: Graph): Uint8Array => {
+    const path = files.get(graph);
+    return path?.endsWith('.onnx') ? readFileSync(path) : exportOnnx(graph);
+  };
   const backends = options.backend.map((name) => backendByName(name, { encode }));
   const entries: BenchmarkEntry[] = [];
   for (const model of paths) {

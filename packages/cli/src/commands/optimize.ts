@@ -66,7 +66,7 @@ function printsOf(
 async function leaveReproducer(
   io: Io,
   made: Reproducer,
-  model: string,
+  model: Parameters<typeof preprocessFor>[1],
   options: Options,
 ): Promise<void> {
   const { messageOf } = await import('decouple');
@@ -114,7 +114,7 @@ async function optimizeModel(io: Io, path: string, options: Options): Promise<Op
         printAfter,
         signal: io.signal,
         onEvent: showPipelineEvent(update),
-        onFailure: (made) => leaveReproducer(io, made, path, options),
+        onFailure: (made) => leaveReproducer(io, made, { path, graph }, options),
       }),
     );
     if (output !== undefined) await writeModel(output, result.graph, writeOptions(options));

@@ -1,8 +1,7 @@
 /** What stands between a model file and its use: everything at once. */
 import type { Backend } from '@decouple/backend';
 import type { Graph, Problem } from '@decouple/ir';
-import { checkOnnxFile } from '@decouple/onnx/node';
-import { requireOnnx } from './models.ts';
+import { formatOf } from './models.ts';
 
 export interface CheckResult {
   readonly ok: boolean;
@@ -20,13 +19,12 @@ const refusals = (graph: Graph, backend: Backend): Problem[] =>
   });
 
 /**
- * Everything wrong with a model file (.onnx): what is malformed, what is not understood, shapes that don't fit, weights
+ * Everything wrong with a model file: what is malformed, what is not understood, shapes that don't fit, weights
  * of NaN or Infinity, and what `backend` can't run. Does not stop at the first.
  * @throws DataError when the file can't be read; UnsupportedError for other formats.
  */
 export async function checkModel(path: string, backend?: Backend): Promise<CheckResult> {
-  requireOnnx(path);
-  const { graph, problems } = await checkOnnxFile(path);
+  const { graph, problems } = await formatOf(path).check(path);
   const all = [...problems, ...(graph && backend ? refusals(graph, backend) : [])];
   return { ok: all.length === 0, problems: all };
 }

@@ -1,0 +1,2 @@
+export { encodeDcpl } from './encode.ts';
+export { decodeDcpl } from './decode.ts';

@@ -1,0 +1,20 @@
+/** `.dcpl` files on disk. */
+import { basename } from 'node:path';
+import type { Graph } from '@decouple/ir';
+import { readBytes, writeFilesWhole } from '@decouple/tensor/node';
+import { decodeDcpl } from './decode.ts';
+import { dcplParts } from './encode.ts';
+
+/**
+ * Reads a file. Its bytes are read once and shared by all constants.
+ * @throws DataError when it can't be read; ModelError as `decodeDcpl`.
+ */
+export const readDcpl = async (path: string): Promise<Graph> =>
+  decodeDcpl(await readBytes(path), basename(path));
+
+/**
+ * Writes a graph to a file, which appears complete or not at all.
+ * @throws DataError when it can't be written.
+ */
+export const writeDcpl = (path: string, graph: Graph): Promise<void> =>
+  writeFilesWhole([{ path, content: dcplParts(graph) }]);
