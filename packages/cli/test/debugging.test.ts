@@ -45,6 +45,17 @@ describe('optimize', () => {
     ]);
   });
 
+  it('tells where the error comes from', async () => {
+    const argv = ['optimize', place.model, '-p', 'decouple{terms={conv2=1}}, fuse', '--ledger'];
+    const { stdout } = await decouple([...argv, '--calibrate', place.data]);
+    expect(stdout).toMatch(
+      /largest part: conv2, by decouple: [\d.]+; on 12 samples of .*, which passes saw/,
+    );
+    expect(await decoupleJson(...argv)).toMatchObject({
+      ledger: { data: 'random inputs', samples: 32, worst: { pass: 'decouple', layer: 'conv2' } },
+    });
+  });
+
   it('takes pipelines from files, as text and as JSON', async () => {
     writeFileSync(place.path('p.json'), '[{"repeat": ["fuse", "remove-identity"], "max": 3}]\n');
     writeFileSync(place.path('p.txt'), 'repeat{max=3}(\n  fuse,\n  remove-identity\n)\n');

@@ -4,6 +4,7 @@ export * from './bisect.ts';
 export { batchingFor, compile, sizesFor, type Batching } from './compile.ts';
 export * from './evaluate.ts';
 export * from './inspect.ts';
+export type { Ledger, LedgerChange, LedgerLayer, LedgerPass } from './ledger.ts';
 export type { CalibrationSettings } from './calibrate.ts';
 export * from './metadata.ts';
 export * from './optimize.ts';

@@ -1,4 +1,5 @@
 /** The main job: a trained network in, a cheaper network out, with a report of what was done to each layer. */
+import { cpu } from '@decouple/backend-cpu';
 import { totalCost, type CostModel, type Graph } from '@decouple/ir';
 import {
   formatPipeline,
@@ -10,6 +11,7 @@ import {
   type PrintAfter,
 } from '@decouple/pass-manager';
 import { DataError, OptionError } from '@decouple/tensor';
+import { openLedger } from './ledger.ts';
 import { defaults, withCalibration, type CalibrationSettings } from './calibrate.ts';
 import { withHistory } from './metadata.ts';
 import { parsePipeline } from './passes.ts';
@@ -23,6 +25,12 @@ export interface OptimizeOptions extends CalibrationSettings {
   readonly passes?: readonly Pass[] | undefined;
   /** Stop when this many rewrites have been applied, over all passes. Default: never. */
   readonly stopAfter?: number | undefined;
+  /**
+   * Works out where the error comes from: each layer and the outputs after each pass, against the network as it was.
+   * On up to 32 images of the calibration data, such that passes don't see if there are enough, or on random inputs
+   * when there are no data. Default false.
+   */
+  readonly ledger?: boolean | undefined;
   /** Shows the graph, or what changed, after passes. */
   readonly printAfter?: PrintAfter | undefined;
   /**
@@ -42,7 +50,7 @@ export interface OptimizeResult {
  * Runs a pipeline on a network.
  * @param pipeline a text such as `fold-batch-norm, decouple{macs=0.4x}, fuse`, or a value.
  * @throws OptionError when the text or an option is wrong, or a pass needs calibration data; DataError when the data
- * don't fit the network; the signal's reason when cancelled.
+ * don't fit the network; UnsupportedError when a ledger is asked for and the network can't be run; the signal's reason when cancelled.
  */
 export async function optimize(
   graph: Graph,
@@ -50,10 +58,21 @@ export async function optimize(
   options: OptimizeOptions = {},
 ): Promise<OptimizeResult> {
   const { cost, signal, stopAfter, printAfter, seed = defaults.seed } = options;
+  const { samples = defaults.samples, backend = cpu() } = options;
   const steps = typeof pipeline === 'string' ? parsePipeline(pipeline, options.passes) : pipeline;
+  const ledger = options.ledger
+    ? await openLedger(graph, {
+        data: options.calibration,
+        seen: samples,
+        seed,
+        backend,
+        signal,
+      })
+    : undefined;
   let failure: PassFailure | undefined;
   const onEvent = (event: PipelineEvent): void => {
     if (event.kind === 'pass-failed') failure = event;
+    if (event.kind === 'pass-end') ledger?.add(event.pass, event.groups, event.graph);
     options.onEvent?.(event);
   };
   try {
@@ -66,6 +85,7 @@ export async function optimize(
         result.passes,
         { before: graph, after: result.graph },
         { before: totalCost(graph), after: totalCost(result.graph) },
+        await ledger?.close(),
       );
       return { graph: withHistory(result.graph, { pipeline: text, seed }), report };
     });

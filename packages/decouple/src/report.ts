@@ -1,6 +1,7 @@
 /** What an optimisation did, in terms of the layers of the imported model: as data, and as a table of text. */
 import { costOf, type Cost, type Graph } from '@decouple/ir';
 import type { PassReport } from '@decouple/pass-manager';
+import type { Ledger, LedgerPass } from './ledger.ts';
 import {
   formatCount,
   formatRatio,
@@ -30,6 +31,8 @@ export interface OptimizeReport {
   readonly after: Cost;
   /** Layers with MACs, in the order of the network. */
   readonly layers: readonly LayerReport[];
+  /** Where the error comes from, when it was asked for. */
+  readonly ledger?: Ledger;
   /** Everything as text, at most `width` (100) columns wide. */
   table(width?: number): string;
 }
@@ -154,12 +157,53 @@ function costTable(before: Cost, after: Cost): string {
   );
 }
 
+/** Errors below float32's rounding tell nothing. */
+const formatError = (value: number): string => (value < 1e-9 ? '0' : significant(value));
+
+/** Errors after each pass, those of the layers at the end, and what passes added to each. */
+function ledgerTables({ data, samples, heldOut, passes, worst }: Ledger, width: number): string {
+  const nameOf = ({ pass, groups }: Pick<LedgerPass, 'pass' | 'groups'>): string =>
+    [...groups, pass].join('/');
+  const errors = formatTable(
+    [
+      { header: 'error after' },
+      { header: 'at the outputs', align: 'right' },
+      { header: 'most of it added at' },
+    ],
+    passes.map((entry) => {
+      const [most] = entry.changed;
+      const added = most && most.added > 0 ? `${most.layer} (${formatError(most.added)})` : '';
+      return [nameOf(entry), formatError(entry.output), added];
+    }),
+    width,
+  );
+  const changes = passes.flatMap(({ changed }) => changed);
+  const layers = formatTable(
+    [
+      { header: 'layer' },
+      { header: 'error of its response', align: 'right' },
+      { header: 'added at the outputs', align: 'right' },
+    ],
+    (passes.at(-1)?.layers ?? []).map(({ layer, error }) => {
+      const own = changes.filter((change) => change.layer === layer);
+      const added = own.reduce((sum, change) => sum + change.added, 0);
+      return [layer, formatError(error), formatError(added)];
+    }),
+    width,
+  );
+  const most = worst
+    ? `largest part: ${worst.layer}, by ${nameOf(worst)}: ${formatError(worst.added)}`
+    : 'no pass added more than rounding';
+  return `${errors}\n${layers}\n${most}; on ${samples} samples of ${data}${heldOut ? '' : ', which passes saw'}\n`;
+}
+
 /** The report of a run of passes that turned `before` into `after`. */
 export function createReport(
   pipeline: string,
   passes: readonly PassReport[],
   graphs: { readonly before: Graph; readonly after: Graph },
   costs: { readonly before: Cost; readonly after: Cost },
+  ledger?: Ledger,
 ): OptimizeReport {
   const layers = compareLayers(graphs.before, graphs.after, passes);
   return {
@@ -167,6 +211,7 @@ export function createReport(
     passes,
     ...costs,
     layers,
+    ...(ledger && { ledger }),
     table: (width = tableWidth) =>
       [
         layerTable(layers, width),
@@ -174,6 +219,7 @@ export function createReport(
         skipLines(passes, width)
           .map((line) => `${line}\n`)
           .join(''),
+        ...(ledger ? [ledgerTables(ledger, width)] : []),
         costTable(costs.before, costs.after),
       ]
         .filter((part) => part !== '')

@@ -25,6 +25,7 @@ interface Options extends PipelineOptions, CalibrationOptions {
   readonly printAfter?: string;
   readonly printDir?: string;
   readonly stopAfter?: number;
+  readonly ledger?: boolean;
   readonly json?: boolean;
 }
 
@@ -112,6 +113,7 @@ async function optimizeModel(io: Io, path: string, options: Options): Promise<Op
         backend,
         stopAfter,
         printAfter,
+        ledger: options.ledger,
         signal: io.signal,
         onEvent: showPipelineEvent(update),
         onFailure: (made) => leaveReproducer(io, made, { path, graph }, options),
@@ -142,8 +144,9 @@ export function addOptimize(program: Command, io: Io): void {
       'after passes: `changed` nodes, `all` for the whole graph, or the graph after one PASS; to standard error',
     )
     .option('--print-dir <folder>', 'prints go into files of this folder instead')
+    .option('--ledger', 'tell which layer and pass the error comes from, after each pass')
     .option('--stop-after <count>', 'stop after this many rewrites', wholeNumber(0))
-    .option('--json', 'print JSON: { before, after, passes, layers, … }')
+    .option('--json', 'print JSON: { before, after, passes, layers, ledger?, … }')
     .addHelpText(
       'after',
       '\nExamples:\n  decouple optimize vgg16.onnx -o fast.onnx\n  decouple optimize vgg16.onnx -p "fold-batch-norm, decouple{macs=0.4x}" --calibrate images -o fast.onnx\n  decouple optimize vgg16.onnx -p @pipeline.json --print-after changed',
@@ -151,7 +154,7 @@ export function addOptimize(program: Command, io: Io): void {
     .action(async (path: string, options: Options) => {
       const { graph, report } = await optimizeModel(io, path, options);
       if (options.json) {
-        const { pipeline, before, after, passes, layers } = report;
+        const { pipeline, before, after, passes, layers, ledger } = report;
         printJson(io, {
           model: graph.name,
           pipeline,
@@ -159,6 +162,7 @@ export function addOptimize(program: Command, io: Io): void {
           after,
           passes,
           layers,
+          ledger,
           output: options.output,
         });
       } else {
