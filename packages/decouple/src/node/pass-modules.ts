@@ -1,6 +1,6 @@
 /** Passes of the user's own, from a module. */
 import { existsSync } from 'node:fs';
-import { extname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Pass } from '@decouple/pass-manager';
 import { DataError, messageOf } from '@decouple/tensor';
@@ -28,9 +28,10 @@ export async function loadPasses(path: string): Promise<Pass[]> {
   try {
     module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (error) {
-    const hint = /^\.[cm]?ts$/.test(extname(file))
-      ? '; Node loads TypeScript from version 22.18 on, else compile the file to JavaScript'
-      : '';
+    const hint =
+      (error as NodeJS.ErrnoException).code === 'ERR_UNKNOWN_FILE_EXTENSION'
+        ? '; Node loads TypeScript from version 22.18 on, else compile the file to JavaScript'
+        : '';
     throw new DataError(`${path}: can't be loaded: ${messageOf(error)}${hint}`, { cause: error });
   }
   const passes = [...new Set(Object.values(module).flat())].filter(isPass);
