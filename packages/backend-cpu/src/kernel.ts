@@ -13,10 +13,10 @@ export type Emitter = FunctionBuilder<readonly ValueType[]>;
 export type Pointer = Local<'i32'>;
 export type Vector = Local<'v128'>;
 
-/** A call of an emitted function. A null argument is the address 0, for what is absent. */
+/** A call of an emitted function. Arguments are addresses or plain numbers; null is the address 0, for what is absent. */
 export interface Call {
   readonly function: string;
-  readonly args: readonly (Address | null)[];
+  readonly args: readonly (Address | number | null)[];
   /** Units of work, first and end, given as two more arguments; parts of the range may run apart in any order. */
   readonly range?: readonly [number, number];
 }

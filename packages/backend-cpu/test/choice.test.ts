@@ -41,6 +41,22 @@ describe('the choice of kernels', () => {
     expect(kernelsOf(convolution(32, 16, 2))).toEqual(['gemm']);
   });
 
+  test.each([1, 2, 3, 4, 6])(
+    'depthwise ones with multiplier or terms %i go by channels',
+    (factor) => {
+      for (const [outputs, inputs] of [
+        [16 * factor, 16],
+        [16, 16 * factor],
+      ] as const) {
+        const b = graphBuilder('depthwise');
+        const weight = values(createRandom(1), outputs, inputs / 16, 3, 3);
+        const x = b.input('x', [1, inputs, 14, 14]);
+        const y = b.node('conv2d', [x, b.constant('w', weight)], { groups: 16 });
+        expect(kernelsOf(b.build([y]))[0]).toBe('depthwise');
+      }
+    },
+  );
+
   test('the largest tile can be limited', async () => {
     const graph = convolution(16, 8);
     expect(kernelsOf(graph, 'f2')[0]).toBe('winograd-f2');

@@ -265,42 +265,38 @@ class DepthwiseEmitter {
     if (rest) this.channels(rest, pointers);
   }
 
-  emit([input, weights, bias, output, residual]: readonly [
-    Pointer,
-    Pointer,
-    Pointer,
-    Pointer,
-    Pointer,
-  ]): void {
+  emit([input, weights, bias, output, residual, from, to]: readonly Pointer[]): void {
     const { f, shape } = this;
-    const [rowIndex, rowInput, rowOutput, rowResidual] = f.locals('i32', 4) as [
+    const [row, inImage, rowInput, rowOutput, rowResidual] = f.locals('i32', 5) as [
+      Pointer,
       Pointer,
       Pointer,
       Pointer,
       Pointer,
     ];
-    f.forRange(f.local('i32'), 0, shape.batch, 1, () => {
-      f.forRange(rowIndex, 0, shape.outRows, 1, () => {
-        setScaled(f, rowInput, input, rowIndex, shape.stride[0] * shape.input.row);
-        setScaled(f, rowOutput, output, rowIndex, shape.output.row);
-        setScaled(f, rowResidual, residual, rowIndex, shape.residual?.row ?? 0);
-        this.row([rowInput, weights, bias, rowOutput, rowResidual]);
-      });
-      advance(f, [
-        [input, shape.input.image],
-        [output, shape.output.image],
-        [residual, shape.residual?.image ?? 0],
-      ]);
+    f.forRange(row, from as Pointer, to as Pointer, 1, () => {
+      for (const [pointer, base, strides, step] of [
+        [rowInput, input, shape.input, shape.stride[0]],
+        [rowOutput, output, shape.output, 1],
+        [rowResidual, residual, shape.residual, 1],
+      ] as const) {
+        if (!strides) continue;
+        f.get(row).i32(shape.outRows).op('i32.div_u').set(inImage);
+        setScaled(f, pointer, base as Pointer, inImage, strides.image);
+        f.get(row).i32(shape.outRows).op('i32.rem_u').set(inImage);
+        setScaled(f, pointer, pointer, inImage, step * strides.row);
+      }
+      this.row([rowInput, weights as Pointer, bias as Pointer, rowOutput, rowResidual]);
     });
   }
 }
 
-/** Parameters: input, weights, bias, output, residual. */
+/** Parameters: input, weights, bias, output, residual, and the range of rows over all images. */
 export function emitDepthwise(
   f: Emitter,
   args: readonly Pointer[],
   shape: ConvShape,
   fma: boolean,
 ): void {
-  new DepthwiseEmitter(f, shape, fma).emit(args as [Pointer, Pointer, Pointer, Pointer, Pointer]);
+  new DepthwiseEmitter(f, shape, fma).emit(args);
 }

@@ -4,14 +4,17 @@
  *
  * Weights are packed per 16 output channels as [panel][kh][kw][c][16]; the last panel is as wide as it must be.
  * Bias starts the accumulators; residual and activation are applied before the one store.
+ *
+ * A call computes some panels of some rows: rows count over all images, panels over all groups. Of a pointwise
+ * convolution of dense maps the pixels of all these rows are one long line.
  */
 import { activate, advance, setScaled, storeLanes } from '../emit/simd.ts';
 import type { Emitter, Pointer } from '../kernel.ts';
-import type { ConvShape } from './conv-shape.ts';
+import { isOneLine, type ConvGeometry, type ConvShape, type MapStrides } from './conv-shape.ts';
 import { GemmTile, paddedChannels, panelsOf, tilePixels, type Panel } from './gemm-tile.ts';
 
 /** Floats of the packed weights of one group. */
-export const groupWeights = ({ kernel, channels, outChannels }: ConvShape): number =>
+export const groupWeights = ({ kernel, channels, outChannels }: ConvGeometry): number =>
   kernel[0] * kernel[1] * channels * paddedChannels(outChannels);
 
 /** [O,I,kh,kw] → per group [panel][kh][kw][I][16 or the rest], zeros beyond the last channel. */
@@ -49,11 +52,36 @@ export function packBias(target: Float32Array, bias: Float32Array, shape: ConvSh
  * Rows of output computed for all panels before going on. Weights that stay in the second-level cache are cheap to
  * read again, so then blocks of rows keep the input near; large weights are read once, all rows per panel.
  */
-function rowBlock({ outRows, stride, input, groups, ...shape }: ConvShape): number {
-  const weightBytes = 4 * groupWeights({ outRows, stride, input, groups, ...shape });
-  const rowBytes = stride[0] * input.row;
-  if (weightBytes > 384 * 1024 || rowBytes * outRows <= 256 * 1024) return outRows;
-  return Math.max(1, Math.min(outRows, Math.floor((128 * 1024) / rowBytes)));
+function rowBlock(shape: ConvShape): number {
+  const { batch, outRows, outColumns, stride, input } = shape;
+  const weightBytes = 4 * groupWeights(shape);
+  const rowBytes = stride[0] * Math.max(input.row, outColumns * input.pixel);
+  const rows = batch * outRows;
+  if (weightBytes > 384 * 1024 || rowBytes * rows <= 256 * 1024) return rows;
+  return Math.max(1, Math.min(rows, Math.floor((128 * 1024) / rowBytes)));
+}
+
+/** Panels of all groups. */
+export const panelCount = ({ groups, outChannels }: ConvGeometry): number =>
+  groups * Math.ceil(outChannels / 16);
+
+/** Rows and panels of a call, first and end. */
+interface Bounds {
+  readonly rows: readonly [Pointer, Pointer];
+  readonly panels: readonly [Pointer, Pointer];
+}
+
+/** What a map's pointer is made from: address, strides, and bytes between groups. */
+interface Operand {
+  readonly pointer: Pointer;
+  readonly base: Pointer;
+  readonly strides: MapStrides;
+  readonly rowStep: number;
+  readonly groupBytes: number;
+  /** Bytes between panels. */
+  readonly panelBytes: number;
+  /** Bytes between pixels that neighbouring outputs read or write. */
+  readonly pixelBytes: number;
 }
 
 class GemmEmitter {
@@ -61,26 +89,78 @@ class GemmEmitter {
   private readonly shape: ConvShape;
   private readonly tile: GemmTile;
   private readonly kernelRow: Pointer;
-  private readonly kernelRowIndex: Pointer;
-  private readonly kernelColumnIndex: Pointer;
+  private readonly group: Pointer;
+  private readonly panel: Pointer;
+  private readonly row: Pointer;
   private readonly tileInput: Pointer;
   private readonly tileOutput: Pointer;
   private readonly tileResidual: Pointer;
   private readonly panelWeights: Pointer;
   private readonly panelBias: Pointer;
+  private readonly operands: readonly Operand[];
 
-  constructor(f: Emitter, shape: ConvShape, fma: boolean, never: Pointer) {
+  constructor(f: Emitter, shape: ConvShape, fma: boolean, args: readonly Pointer[]) {
     this.f = f;
     this.shape = shape;
+    const [input, , , output, residual, never] = args as Pointer[] as [
+      Pointer,
+      Pointer,
+      Pointer,
+      Pointer,
+      Pointer,
+      Pointer,
+    ];
     const pixelBytes = shape.stride[1] * shape.input.pixel;
     this.tile = new GemmTile(f, { fma, pixelBytes, never });
-    [this.kernelRow, this.kernelRowIndex, this.kernelColumnIndex] = f.locals('i32', 3) as [
+    [this.kernelRow, this.group, this.panel, this.row] = f.locals('i32', 4) as [
+      Pointer,
       Pointer,
       Pointer,
       Pointer,
     ];
     [this.tileInput, this.tileOutput, this.tileResidual, this.panelWeights, this.panelBias] =
       f.locals('i32', 5) as [Pointer, Pointer, Pointer, Pointer, Pointer];
+    const written = {
+      rowStep: 1,
+      groupBytes: 4 * shape.outChannels,
+      panelBytes: 64,
+    };
+    this.operands = [
+      {
+        ...{
+          pointer: this.tileInput,
+          base: input,
+          strides: shape.input,
+          pixelBytes,
+        },
+        ...{
+          rowStep: shape.stride[0],
+          groupBytes: 4 * shape.channels,
+          panelBytes: 0,
+        },
+      },
+      {
+        ...{
+          pointer: this.tileOutput,
+          base: output,
+          strides: shape.output,
+          ...written,
+        },
+        pixelBytes: shape.output.pixel,
+      },
+      ...(shape.residual
+        ? [
+            {
+              ...{
+                pointer: this.tileResidual,
+                base: residual,
+                strides: shape.residual,
+              },
+              ...{ ...written, pixelBytes: shape.residual.pixel },
+            },
+          ]
+        : []),
+    ];
   }
 
   private kernelRowProduct(pixels: number, vectors: number): void {
@@ -91,7 +171,7 @@ class GemmEmitter {
       tile.product(kernel[1] * channels, pixels, vectors);
       return;
     }
-    f.forRange(this.kernelColumnIndex, 0, kernel[1], 1, () => {
+    f.forRange(f.local('i32'), 0, kernel[1], 1, () => {
       tile.product(channels, pixels, vectors);
       f.increment(tile.x, dilation[1] * input.pixel - 4 * channels);
     });
@@ -123,110 +203,138 @@ class GemmEmitter {
       this.kernelRowProduct(pixels, panel.vectors);
     } else {
       f.get(this.tileInput).set(this.kernelRow);
-      f.forRange(this.kernelRowIndex, 0, shape.kernel[0], 1, () => {
+      f.forRange(f.local('i32'), 0, shape.kernel[0], 1, () => {
         f.get(this.kernelRow).set(tile.x);
         this.kernelRowProduct(pixels, panel.vectors);
         f.increment(this.kernelRow, shape.dilation[0] * shape.input.row);
       });
     }
     this.store(pixels, panel);
+    advance(
+      f,
+      this.operands.map(({ pointer, pixelBytes }) => [pointer, pixels * pixelBytes] as const),
+    );
   }
 
-  private row(column: Pointer, panel: Panel): void {
+  /** Sets the pointers to row `row` of the current group and panel. */
+  private setRow(row: Pointer): void {
     const { f, shape } = this;
-    const pixels = tilePixels(panel.vectors);
-    f.forRange(column, 0, Math.floor(shape.outColumns / pixels), 1, () => {
-      this.pixels(pixels, panel);
-      advance(f, [
-        [this.tileInput, pixels * shape.stride[1] * shape.input.pixel],
-        [this.tileOutput, pixels * shape.output.pixel],
-        [this.tileResidual, pixels * (shape.residual?.pixel ?? 0)],
-      ]);
-    });
-    if (shape.outColumns % pixels) this.pixels(shape.outColumns % pixels, panel);
+    for (const { pointer, base, strides, rowStep, groupBytes, panelBytes } of this.operands) {
+      if (shape.batch === 1) setScaled(f, pointer, base, row, rowStep * strides.row);
+      else {
+        f.get(base);
+        f.get(row).i32(shape.outRows).op('i32.div_u').i32(strides.image).op('i32.mul', 'i32.add');
+        f.get(row)
+          .i32(shape.outRows)
+          .op('i32.rem_u')
+          .i32(rowStep * strides.row);
+        f.op('i32.mul', 'i32.add').set(pointer);
+      }
+      if (shape.groups > 1) setScaled(f, pointer, pointer, this.group, groupBytes);
+      if (panelBytes) setScaled(f, pointer, pointer, this.panel, panelBytes);
+    }
   }
 
-  /** All panels of rows [firstRow, lastRow) of one image; the pointers are those of the image. */
-  private rows(
+  /** One panel of rows that are one line of pixels. */
+  private line([first, end]: readonly [Pointer, Pointer], panel: Panel): void {
+    const { f, shape } = this;
+    const size = tilePixels(panel.vectors);
+    const [count, index] = f.locals('i32', 2) as [Pointer, Pointer];
+    this.setRow(first);
+    f.get(end).get(first).op('i32.sub').i32(shape.outColumns).op('i32.mul').set(count);
+    f.get(count).i32(size).op('i32.div_u').set(index);
+    f.forRange(f.local('i32'), 0, index, 1, () => this.pixels(size, panel));
+    f.get(count).i32(size).op('i32.rem_u').set(index);
+    if (shape.outColumns % size)
+      f.forRange(f.local('i32'), 0, index, 1, () => this.pixels(1, panel));
+  }
+
+  /** One panel of rows. */
+  private panelOfRows(rows: readonly [Pointer, Pointer], panel: Panel): void {
+    const { f, shape } = this;
+    if (isOneLine(shape)) {
+      this.line(rows, panel);
+      return;
+    }
+    const size = tilePixels(panel.vectors);
+    f.forRange(this.row, rows[0], rows[1], 1, () => {
+      this.setRow(this.row);
+      f.forRange(f.local('i32'), 0, Math.floor(shape.outColumns / size), 1, () =>
+        this.pixels(size, panel),
+      );
+      if (shape.outColumns % size) this.pixels(shape.outColumns % size, panel);
+    });
+  }
+
+  private panels(
+    rows: readonly [Pointer, Pointer],
     bounds: readonly [Pointer, Pointer],
-    image: readonly Pointer[],
     weights: Pointer,
     bias: Pointer,
   ): void {
-    const { f, shape } = this;
-    const [input, output, residual] = image as [Pointer, Pointer, Pointer];
-    const [row, column, panelIndex, panelOffset] = f.locals('i32', 4) as [
-      Pointer,
-      Pointer,
-      Pointer,
-      Pointer,
-    ];
-    f.get(weights).set(this.panelWeights).get(bias).set(this.panelBias).i32(0).set(panelOffset);
-    for (const panel of panelsOf(shape.outChannels))
-      f.forRange(panelIndex, 0, panel.count, 1, () => {
-        f.forRange(row, bounds[0], bounds[1], 1, () => {
-          setScaled(f, this.tileInput, input, row, shape.stride[0] * shape.input.row);
-          setScaled(f, this.tileOutput, output, row, shape.output.row);
-          f.increment(this.tileOutput, panelOffset);
-          if (shape.residual) {
-            setScaled(f, this.tileResidual, residual, row, shape.residual.row);
-            f.increment(this.tileResidual, panelOffset);
-          }
-          this.row(column, panel);
-        });
-        const panelFloats = 4 * panel.vectors;
-        advance(f, [
-          [this.panelWeights, 4 * panelFloats * shape.kernel[0] * shape.kernel[1] * shape.channels],
-          [this.panelBias, 4 * panelFloats],
-          [panelOffset, 4 * panelFloats],
-        ]);
-      });
-  }
-
-  private image(image: readonly Pointer[], weights: Pointer, bias: Pointer): void {
-    const { f, shape } = this;
-    const block = rowBlock(shape);
-    const [first, last] = f.locals('i32', 2) as [Pointer, Pointer];
-    f.forRange(first, 0, shape.outRows, block, () => {
-      f.get(first).i32(block).op('i32.add').tee(last).i32(shape.outRows);
-      f.get(last).i32(shape.outRows).op('i32.lt_s', 'select').set(last);
-      this.rows([first, last], image, weights, bias);
+    const { f, shape, group, panel } = this;
+    const [unit] = f.locals('i32', 1) as [Pointer];
+    const perGroup = Math.ceil(shape.outChannels / 16);
+    const panelFloats = 16 * shape.kernel[0] * shape.kernel[1] * shape.channels;
+    f.forRange(unit, bounds[0], bounds[1], 1, () => {
+      f.get(unit).i32(perGroup).op('i32.div_u').set(group);
+      f.get(unit).i32(perGroup).op('i32.rem_u').set(panel);
+      setScaled(f, this.panelWeights, weights, group, 4 * groupWeights(shape));
+      setScaled(f, this.panelWeights, this.panelWeights, panel, 4 * panelFloats);
+      setScaled(f, this.panelBias, bias, group, 4 * paddedChannels(shape.outChannels));
+      setScaled(f, this.panelBias, this.panelBias, panel, 64);
+      const [first, last] = panelsOf(shape.outChannels) as [Panel, Panel?];
+      if (!last) this.panelOfRows(rows, first);
+      else
+        f.get(panel)
+          .i32(perGroup - 1)
+          .op('i32.lt_u')
+          .if(
+            () => this.panelOfRows(rows, first),
+            () => this.panelOfRows(rows, last),
+          );
     });
   }
 
-  /** The whole function: groups, images, blocks of rows, panels, rows, tiles. */
-  emit([input, weights, bias, output, residual]: readonly Pointer[]): void {
+  /** The whole function: blocks of rows, panels, rows, tiles. */
+  emit(weights: Pointer, bias: Pointer, { rows, panels }: Bounds): void {
     const { f, shape } = this;
-    const base = [input, output, residual] as Pointer[];
-    const [group, batch] = f.locals('i32', 2) as [Pointer, Pointer];
-    const image = f.locals('i32', 3);
-    f.forRange(group, 0, shape.groups, 1, () => {
-      base.forEach((pointer, index) => f.get(pointer).set(image[index] as Pointer));
-      f.forRange(batch, 0, shape.batch, 1, () => {
-        this.image(image, weights as Pointer, bias as Pointer);
-        advance(f, [
-          [image[0] as Pointer, shape.input.image],
-          [image[1] as Pointer, shape.output.image],
-          [image[2] as Pointer, shape.residual?.image ?? 0],
-        ]);
-      });
-      advance(f, [
-        [input as Pointer, 4 * shape.channels],
-        [output as Pointer, 4 * shape.outChannels],
-        [residual as Pointer, 4 * shape.outChannels],
-        [weights as Pointer, 4 * groupWeights(shape)],
-        [bias as Pointer, 4 * paddedChannels(shape.outChannels)],
-      ]);
+    const block = rowBlock(shape);
+    const [first, end] = f.locals('i32', 2) as [Pointer, Pointer];
+    f.forRange(first, rows[0], rows[1], block, () => {
+      f.get(first).i32(block).op('i32.add').tee(end).get(rows[1]);
+      f.get(end).get(rows[1]).op('i32.lt_u', 'select').set(end);
+      this.panels([first, end], panels, weights, bias);
     });
   }
 }
 
-/** Parameters: input, weights, bias, output, residual, and a number that must be 0. */
+/** Which of the two dimensions the range of a call counts. */
+export type GemmSplit = 'rows' | 'panels';
+
+/**
+ * Large weights are better read once by one thread each than wholly by all of them: then panels are split, else rows.
+ */
+export const splitOf = (shape: ConvGeometry): GemmSplit =>
+  4 * groupWeights(shape) > 1 << 20 || shape.batch * shape.outRows === 1 ? 'panels' : 'rows';
+
+/**
+ * Parameters: input, weights, bias, output, residual, a number that must be 0, the bounds of the other dimension, and
+ * the range of the one that is split.
+ */
 export function emitGemm(
   f: Emitter,
   args: readonly Pointer[],
   shape: ConvShape,
   fma: boolean,
+  split: GemmSplit,
 ): void {
-  new GemmEmitter(f, shape, fma, args[5] as Pointer).emit(args);
+  const [weights, bias] = args.slice(1, 3) as [Pointer, Pointer];
+  const [fixed, ranged] = [args.slice(6, 8), args.slice(8, 10)] as [Pointer, Pointer][] as [
+    [Pointer, Pointer],
+    [Pointer, Pointer],
+  ];
+  const bounds =
+    split === 'rows' ? { rows: ranged, panels: fixed } : { rows: fixed, panels: ranged };
+  new GemmEmitter(f, shape, fma, args).emit(weights, bias, bounds);
 }

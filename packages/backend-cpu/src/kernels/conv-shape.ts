@@ -81,15 +81,16 @@ export function geometryOf(
   };
 }
 
-/** A pointwise, unstrided convolution of dense maps is one long row of pixels. */
-export function flattenPixels(shape: ConvShape): ConvShape {
+/** Whether the pixels of neighbouring rows (and images) follow one another: pointwise, unstrided, of dense maps. */
+export function isOneLine(shape: ConvShape): boolean {
   const { batch, outRows, outColumns, kernel, stride, input, output, residual } = shape;
   const pointwise = [...kernel, ...stride].every((size) => size === 1);
-  const dense = [input, output, residual ?? output].every(
-    ({ image, row, pixel }) =>
-      (outRows === 1 || row === outColumns * pixel) &&
-      (batch === 1 || image === outRows * outColumns * pixel),
+  return (
+    pointwise &&
+    [input, output, residual ?? output].every(
+      ({ image, row, pixel }) =>
+        (outRows === 1 || row === outColumns * pixel) &&
+        (batch === 1 || image === outRows * outColumns * pixel),
+    )
   );
-  if (!pointwise || !dense) return shape;
-  return { ...shape, batch: 1, outRows: 1, outColumns: batch * outRows * outColumns };
 }

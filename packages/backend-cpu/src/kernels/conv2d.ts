@@ -4,7 +4,7 @@ import type { NodeOf } from '@decouple/ir';
 import type { Delegation, KernelContext, KernelPlan } from '../kernel.ts';
 import { addressAt, type View } from '../layout.ts';
 import { convCandidates, type ConvKernel } from './conv-candidates.ts';
-import { flattenPixels, mapStrides, type ConvOperands, type ConvShape } from './conv-shape.ts';
+import { mapStrides, type ConvOperands, type ConvShape } from './conv-shape.ts';
 
 /** The parameters of a node, or why they can't be packed. */
 function parametersOf(
@@ -49,7 +49,7 @@ export function conv2d(node: NodeOf<'conv2d'>, context: KernelContext): KernelPl
     number,
     number,
   ];
-  const shape = flattenPixels({
+  const shape: ConvShape = {
     batch: y.shape[0] as number,
     outRows: y.shape[2] as number,
     outColumns: y.shape[3] as number,
@@ -63,7 +63,7 @@ export function conv2d(node: NodeOf<'conv2d'>, context: KernelContext): KernelPl
     output: mapStrides(y),
     residual: residual ? mapStrides(residual) : null,
     activation,
-  });
+  };
   const [, , rowFloats, pixelFloats] = x.strides as [number, number, number, number];
   return planConv(context, context.choice(node.name) ?? 'gemm', shape, {
     ...parameters,

@@ -4,7 +4,7 @@
  * the counts are constants and the loops over a window are unrolled.
  */
 import type { NodeOf } from '@decouple/ir';
-import { advance, storeLanes } from '../emit/simd.ts';
+import { advance, setScaled, storeLanes } from '../emit/simd.ts';
 import type { Delegation, Emitter, KernelContext, KernelPlan, Pointer, Vector } from '../kernel.ts';
 import { mapStrides, type MapStrides } from './conv-shape.ts';
 
@@ -166,31 +166,36 @@ class PoolEmitter {
     f.increment(output, shape.output.pixel - 16 * Math.floor(shape.channels / 4));
   }
 
-  emit([input, output, rows, columns]: readonly [Pointer, Pointer, Pointer, Pointer]): void {
+  emit([input, output, rows, columns, from, to]: readonly [
+    Pointer,
+    Pointer,
+    Pointer,
+    Pointer,
+    Pointer,
+    Pointer,
+  ]): void {
     const { f, shape } = this;
-    const [batch, row, column, rowInput] = f.locals('i32', 4) as [
+    const [row, image, inImage, rowInput, rowOutput] = f.locals('i32', 5) as [
+      Pointer,
       Pointer,
       Pointer,
       Pointer,
       Pointer,
     ];
-    f.forRange(batch, 0, shape.batch, 1, () => {
-      f.get(rows).set(this.rowEntry);
-      f.forRange(row, 0, shape.outRows, 1, () => {
-        f.get(input).get(this.rowEntry).mem('i32.load').op('i32.add').set(rowInput);
-        f.get(this.rowEntry).mem('i32.load', 4).set(this.limits[0]);
-        f.get(columns).set(this.columnEntry);
-        f.forRange(column, 0, shape.outColumns, 1, () => {
-          this.pixel(rowInput, output);
-          f.increment(this.columnEntry, rowBytes);
-        });
-        f.increment(this.rowEntry, rowBytes);
-        f.increment(output, shape.output.row - shape.outColumns * shape.output.pixel);
+    f.forRange(row, from, to, 1, () => {
+      f.get(row).i32(shape.outRows).op('i32.div_u').set(image);
+      f.get(row).i32(shape.outRows).op('i32.rem_u').set(inImage);
+      setScaled(f, this.rowEntry, rows, inImage, rowBytes);
+      setScaled(f, rowInput, input, image, shape.input.image);
+      f.get(rowInput).get(this.rowEntry).mem('i32.load').op('i32.add').set(rowInput);
+      f.get(this.rowEntry).mem('i32.load', 4).set(this.limits[0]);
+      setScaled(f, rowOutput, output, image, shape.output.image);
+      setScaled(f, rowOutput, rowOutput, inImage, shape.output.row);
+      f.get(columns).set(this.columnEntry);
+      f.forRange(f.local('i32'), 0, shape.outColumns, 1, () => {
+        this.pixel(rowInput, rowOutput);
+        f.increment(this.columnEntry, rowBytes);
       });
-      advance(f, [
-        [input, shape.input.image],
-        [output, shape.output.image - shape.outRows * shape.output.row],
-      ]);
     });
   }
 }
@@ -232,13 +237,19 @@ function planPool(
     input,
     output,
   };
-  const name = context.function('pool', shape, 4, (f, args) =>
-    new PoolEmitter(f, shape).emit(args as [Pointer, Pointer, Pointer, Pointer]),
+  const name = context.function('pool', shape, 6, (f, args) =>
+    new PoolEmitter(f, shape).emit(args as [Pointer, Pointer, Pointer, Pointer, Pointer, Pointer]),
   );
   const tables = axes.map((axis) => tableOf(context, axis));
   return {
     kernel: `${shape.kind} pool`,
-    calls: [{ function: name, args: [x.address, y.address, ...tables] }],
+    calls: [
+      {
+        function: name,
+        args: [x.address, y.address, ...tables],
+        range: [0, shape.batch * shape.outRows],
+      },
+    ],
   };
 }
 
