@@ -1,6 +1,6 @@
 /** Collects what kernels ask for while a network is planned: functions, packed weights, tables, scratch memory. */
 import { ModuleBuilder } from '@decouple/wasm';
-import { isFloat32, type Tensor } from '@decouple/tensor';
+import { invariant, isFloat32, type Tensor } from '@decouple/tensor';
 import type { KernelChoices } from './choice.ts';
 import type { Emitter, KernelContext, Pointer } from './kernel.ts';
 import type { ConvKernel } from './kernels/conv-candidates.ts';
@@ -9,6 +9,8 @@ import { writeStrided } from './transfer.ts';
 
 /** Bytes after the last buffer that vector loads may touch. */
 export const slackBytes = 1024;
+/** Pages of 64 KiB that 32 bits address. */
+export const mostPages = 65536;
 const alignment = 64;
 
 /** Fills its place once the memory exists. */
@@ -37,11 +39,14 @@ export class PlanContext implements KernelContext {
   private readonly firstScratch: number;
   private readonly module: ModuleBuilder;
   private readonly functions = new Map<string, string>();
+  private readonly builders = new Map<string, Emitter>();
   private readonly blocks: WeightBlock[] = [];
   private readonly constantViews = new Map<string, View>();
 
   constructor(options: {
     readonly fma: boolean;
+    /** Whether several threads use the memory. */
+    readonly shared: boolean;
     readonly choices: KernelChoices;
     readonly known: ReadonlyMap<string, Tensor>;
     readonly views: ReadonlyMap<string, View>;
@@ -53,7 +58,10 @@ export class PlanContext implements KernelContext {
     this.known = options.known;
     this.views = options.views;
     this.firstScratch = options.firstScratch;
-    this.module = new ModuleBuilder({ memory: { pages: 1, import: ['env', 'memory'] } });
+    const shared = options.shared ? { shared: true, maxPages: mostPages } : {};
+    this.module = new ModuleBuilder({
+      memory: { pages: 1, import: ['env', 'memory'], ...shared },
+    });
   }
 
   choice(node: string): ConvKernel | undefined {
@@ -88,11 +96,25 @@ export class PlanContext implements KernelContext {
     const known = this.functions.get(key);
     if (known) return known;
     const name = `${kind}_${this.functions.size}`;
-    const params = Array.from({ length: arity }, () => 'i32' as const);
-    const builder = this.module.function(name, { params, export: true });
-    emit(builder, builder.args);
+    const builder = this.exported(name, arity);
+    emit(builder, builder.args as Pointer[]);
     this.functions.set(key, name);
     return name;
+  }
+
+  /** A new exported function of `arity` numbers. */
+  exported(name: string, arity: number): Emitter {
+    const params = Array.from({ length: arity }, () => 'i32' as const);
+    const builder = this.module.function(name, { params, export: true });
+    this.builders.set(name, builder);
+    return builder;
+  }
+
+  /** A function of this name that was emitted before. */
+  emitted(name: string): Emitter {
+    const builder = this.builders.get(name);
+    invariant(builder, `no function '${name}' was emitted`);
+    return builder;
   }
 
   weights(floats: number, fill: (target: Float32Array) => void): Address {

@@ -12,10 +12,16 @@ import { CpuExecutable } from './executable.ts';
 import { kernels } from './kernels/index.ts';
 import { planProgram } from './plan.ts';
 import { measureKernels } from './tune.ts';
+import { webWorkers, type StartWorker } from './workers.ts';
+
+/** Far beyond what pays; a typing error should not start thousands of workers. */
+const mostThreads = 256;
 
 export interface CpuOptions extends Pick<ChoiceOptions, 'winograd' | 'force'> {
-  /** Workers to use; this version runs on one whatever is asked, and says so in `info().notes`. */
+  /** Threads to run on, the calling one included. Default 1. Where they can't be had, `info().notes` says why. */
   readonly threads?: number;
+  /** How to start workers. Default: Web Workers; in Node pass `nodeWorkers` of @decouple/backend-cpu/node. */
+  readonly workers?: StartWorker;
   /** Whether to use fused multiply-add of relaxed SIMD. Default: where the engine has it. */
   readonly fma?: boolean;
   /** Whether to measure the kernels of this very network when compiling, instead of asking the model. */
@@ -34,15 +40,24 @@ function chooseFma(asked: boolean | undefined): boolean {
   return asked ?? relaxedSimd;
 }
 
-function notesOn(threads: number): string[] {
-  if (!Number.isInteger(threads) || threads < 1)
-    throw new OptionError(`threads must be a whole number ≥ 1, got ${threads}`);
-  return threads === 1 ? [] : [`${threads} threads asked for; this version runs on one`];
+/** @throws OptionError */
+function requireThreads(threads: number): void {
+  if (!Number.isInteger(threads) || threads < 1 || threads > mostThreads)
+    throw new OptionError(
+      `threads must be a whole number from 1 to ${mostThreads}, got ${threads}`,
+    );
+}
+
+/** How to start the workers for so many threads; a text says why it can't be. */
+function workersFor(threads: number, given: StartWorker | undefined): StartWorker | string {
+  if (threads === 1) return '';
+  if (!detectFeatures().threads) return 'this engine has no WebAssembly threads';
+  return given ?? webWorkers();
 }
 
 /** A backend that compiles networks to WebAssembly SIMD; named 'cpu'. */
 export function cpu(options: CpuOptions = {}): Backend {
-  notesOn(options.threads ?? 1);
+  requireThreads(options.threads ?? 1);
   const backend: Backend = {
     name: 'cpu',
     legalize: 'fold-constants, fold-batch-norm, remove-identity, fuse-activations, fuse-residual',
@@ -51,13 +66,17 @@ export function cpu(options: CpuOptions = {}): Backend {
       return 'unsupported' in entry ? entry : true;
     },
     compile: async (graph, { bind, threads = options.threads ?? 1 }: CompileOptions = {}) => {
-      const notes = notesOn(threads);
+      requireThreads(threads);
+      const start = workersFor(threads, options.workers);
       const fma = chooseFma(options.fma);
       requireSupport(backend, graph);
       const bound = bindForCompile(graph, bind);
       const measured = options.tune ? await measureKernels(bound, { ...options, fma }) : undefined;
-      const program = planProgram(bound, { ...options, fma, measured });
-      return CpuExecutable.instantiate(program, fma, notes);
+      const alone = typeof start === 'string';
+      const used = alone ? 1 : threads;
+      const program = planProgram(bound, { ...options, fma, measured, threads: used });
+      const notes = alone && start ? [`one thread instead of ${threads}: ${start}`] : [];
+      return CpuExecutable.instantiate(program, fma, notes, alone ? undefined : start);
     },
   };
   return backend;

@@ -12,21 +12,24 @@ import { interpretNode } from '@decouple/ir';
 import { float32, sizeOf, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { webAssembly, type WasmMemory } from '@decouple/wasm';
 import type { DelegatedStep, Port, Program, Step } from './plan.ts';
+import { mostPages } from './context.ts';
+import { Team } from './team.ts';
+import type { StartWorker } from './workers.ts';
 import { readStrided, writeStrided } from './transfer.ts';
 
 const pageBytes = 65536;
-const maxPages = 65536;
 
 /** A step made runnable. */
 type Action = () => void;
 
 function createMemory(program: Program): WasmMemory {
   const pages = Math.ceil(program.memoryBytes / pageBytes);
-  if (pages > maxPages)
+  if (pages > mostPages)
     throw new UnsupportedError(
       `'${program.graph.name}' needs ${program.memoryBytes} bytes; WebAssembly addresses 4 GiB. Use a smaller batch`,
     );
-  return new webAssembly.Memory({ initial: pages, maximum: pages });
+  const shared = program.sharing !== undefined;
+  return new webAssembly.Memory({ initial: pages, maximum: pages, shared });
 }
 
 /** Values of the host during a run: constants, and results of delegated nodes. */
@@ -58,6 +61,7 @@ export class CpuExecutable implements Executable {
   private readonly host: HostValues;
   private actions: readonly Action[] = [];
   private heap = new Float32Array(0);
+  private team: Team | undefined;
   private alive = true;
 
   /** Made by `instantiate`. */
@@ -68,26 +72,42 @@ export class CpuExecutable implements Executable {
     this.host = new HostValues(program.known);
   }
 
+  /** @param startWorker needed by programs whose calls are shared. */
   static async instantiate(
     program: Program,
     fma: boolean,
     notes: readonly string[],
+    startWorker?: StartWorker,
   ): Promise<CpuExecutable> {
     const executable = new CpuExecutable(program, fma, notes);
     const memory = createMemory(program);
     program.fillWeights(memory.buffer);
     const module = await webAssembly.compile(program.module);
-    const instance = await webAssembly.instantiate(module, { env: { memory } });
+    const { exports } = await webAssembly.instantiate(module, { env: { memory } });
     executable.heap = new Float32Array(memory.buffer);
-    executable.actions = program.steps.map((step) => executable.actionOf(step, instance.exports));
+    if (program.sharing && startWorker)
+      executable.team = new Team(program.sharing, { module, memory }, startWorker);
+    executable.actions = program.steps.map((step, index) =>
+      executable.actionOf(step, index, exports),
+    );
     return executable;
   }
 
-  private actionOf(step: Step, functions: Readonly<Record<string, unknown>>): Action {
-    if (step.kind === 'delegated') return () => this.delegate(step);
-    const calls = step.calls.map(({ function: name, args, range = [] }) =>
-      (functions[name] as (...args: number[]) => void).bind(null, ...args, ...range),
-    );
+  private actionOf(
+    step: Step,
+    index: number,
+    functions: Readonly<Record<string, unknown>>,
+  ): Action {
+    const { team } = this;
+    if (step.kind === 'delegated')
+      return () => {
+        this.delegate(step);
+        team?.finishDelegated(index);
+      };
+    const calls = step.calls.map(({ function: name, args, range = [] }): Action => {
+      const run = functions[name] as (...args: number[]) => void;
+      return team ? () => team.call(run) : run.bind(null, ...args, ...range);
+    });
     const [only] = calls;
     if (calls.length === 1 && only) return only;
     return () => {
@@ -137,6 +157,7 @@ export class CpuExecutable implements Executable {
   // eslint-disable-next-line @typescript-eslint/require-await -- errors must come as rejections
   async run(inputs: Tensors): Promise<Record<string, Tensor>> {
     this.load(inputs);
+    this.team?.startRun();
     for (const action of this.actions) action();
     return this.results();
   }
@@ -146,6 +167,7 @@ export class CpuExecutable implements Executable {
     const times = new StepTimes(this.actions.length);
     for (let run = 0; run < runs; run++) {
       this.load(inputs);
+      this.team?.startRun();
       this.actions.forEach((action, step) => {
         const start = performance.now();
         action();
@@ -167,7 +189,7 @@ export class CpuExecutable implements Executable {
     return {
       backend: 'cpu',
       simd: true,
-      threads: 1,
+      threads: this.program.sharing?.threads ?? 1,
       arenaBytes,
       weightBytes,
       codeBytes: module.length,
@@ -184,6 +206,7 @@ export class CpuExecutable implements Executable {
   }
 
   dispose(): void {
+    this.team?.dismiss();
     this.alive = false;
     this.actions = [];
     this.heap = new Float32Array(0);

@@ -32,7 +32,7 @@ export interface Storage {
   readonly halo: Halo;
   /** The value it was made for. */
   readonly shape: readonly number[];
-  /** Lifetime in steps: 0 is input, node i runs at step i + 1, results are read at step nodes + 1. */
+  /** Lifetime in steps: 0 is input, nodes run from 1 on, results are read at step nodes + 1. */
   readonly from: number;
   to: number;
   /** A storage whose space may be taken over. */
@@ -129,10 +129,13 @@ class LayoutPlanner {
   readonly views = new Map<string, View>();
   private readonly graph: Graph;
   private readonly known: ReadonlyMap<string, Tensor>;
+  private readonly steps: readonly number[];
   private readonly demands: ReadonlyMap<string, Halo>;
 
-  constructor(graph: Graph, known: ReadonlyMap<string, Tensor>, choices: KernelChoices) {
+  constructor(graph: Graph, known: ReadonlyMap<string, Tensor>, options: LayoutOptions) {
+    const { choices = new Map(), steps = graph.nodes.map((_, index) => index + 1) } = options;
     this.graph = graph;
+    this.steps = steps;
     this.known = known;
     this.demands = haloDemand(graph, known, choices);
   }
@@ -200,19 +203,30 @@ class LayoutPlanner {
     const end = graph.nodes.length + 1;
     for (const input of graph.inputs) this.create(input.name, 0);
     graph.nodes.forEach((node, index) => {
-      for (const input of node.inputs) this.touch(input, index + 1);
-      if (!this.alias(node)) for (const output of node.outputs) this.create(output, index + 1);
+      const step = this.steps[index] as number;
+      for (const input of node.inputs) this.touch(input, step);
+      if (!this.alias(node)) for (const output of node.outputs) this.create(output, step);
     });
     for (const output of graph.outputs) this.touch(output, end);
     const lastUse = new Map(this.storages.map((storage, index) => [index, storage.to]));
-    graph.nodes.forEach((node, index) => this.takeOver(node, lastUse, index + 1));
+    graph.nodes.forEach((node, index) => {
+      const step = this.steps[index] as number;
+      const alone = this.steps.indexOf(step) === this.steps.lastIndexOf(step);
+      if (alone) this.takeOver(node, lastUse, step);
+    });
     return { storages: this.storages, views: this.views };
   }
+}
+
+export interface LayoutOptions {
+  readonly choices?: KernelChoices;
+  /** The step of each node, if not one after the other from 1. Nodes of one step overwrite nothing. */
+  readonly steps?: readonly number[];
 }
 
 /** @param known values that are constant: they take no place in the arena. */
 export const planLayout = (
   graph: Graph,
   known: ReadonlyMap<string, Tensor>,
-  choices: KernelChoices = new Map(),
-): Layout => new LayoutPlanner(graph, known, choices).plan();
+  options: LayoutOptions = {},
+): Layout => new LayoutPlanner(graph, known, options).plan();

@@ -1,6 +1,8 @@
 /** Settings of Node's engine that make generated code faster. For Node only. */
 import v8 from 'node:v8';
+import { Worker } from 'node:worker_threads';
 import { detectFeatures } from '@decouple/wasm';
+import type { StartWorker } from './workers.ts';
 
 /**
  * Prepares the engine; call it once, before the first network is compiled. Node 20 hides relaxed SIMD (fused
@@ -13,3 +15,13 @@ export function prepareNode(): { readonly relaxedSimd: boolean } {
   if (!detectFeatures().relaxedSimd) v8.setFlagsFromString('--experimental-wasm-relaxed-simd');
   return { relaxedSimd: detectFeatures().relaxedSimd };
 }
+
+const source = `const { workerData: { module, memory } } = require('node:worker_threads');
+new WebAssembly.Instance(module, { env: { memory } }).exports.serve();`;
+
+/** Workers of Node for `cpu({ workers: nodeWorkers })`. They don't keep the process alive. */
+export const nodeWorkers: StartWorker = (workerData) => {
+  const worker = new Worker(source, { eval: true, workerData });
+  worker.unref();
+  return () => void worker.terminate();
+};

@@ -3,7 +3,7 @@
  * plan of memory: [64 bytes unused | packed weights | arena | slack]. Nothing here depends on the engine.
  */
 import { planMemory } from '@decouple/backend';
-import type { Graph, Node } from '@decouple/ir';
+import type { Graph, Node, NodeOf } from '@decouple/ir';
 import { chooseKernels, type ChoiceOptions } from './choice.ts';
 import { PlanContext, slackBytes } from './context.ts';
 import { borderCalls } from './kernels/border.ts';
@@ -12,8 +12,10 @@ import { isPlain, rowMajorView } from './kernels/movement.ts';
 import { copyCalls } from './kernels/map.ts';
 import { knownValues } from './fold.ts';
 import type { Call, Delegation, KernelContext, KernelPlan } from './kernel.ts';
+import { counterWords, shareWork, type Sharing } from './sharing.ts';
 import { planLayout, type Address, type Layout, type View } from './layout.ts';
-import { sizeOf, type Tensor } from '@decouple/tensor';
+import { interleave, regionsOf, stepsOf, type Region } from './regions.ts';
+import { invariant, sizeOf, type Tensor } from '@decouple/tensor';
 
 /** A call with its addresses settled. */
 export interface PlacedCall {
@@ -54,6 +56,8 @@ export interface Program {
   readonly graph: Graph;
   readonly known: ReadonlyMap<string, Tensor>;
   readonly steps: readonly Step[];
+  /** Given when the calls are split among threads. */
+  readonly sharing: Sharing | undefined;
   /** Row-major places of the graph's float32 inputs and outputs. */
   readonly inputs: readonly Port[];
   readonly outputs: readonly Port[];
@@ -78,6 +82,8 @@ function planNode(node: Node, context: KernelContext): KernelPlan | Delegation {
 export interface PlanOptions extends ChoiceOptions {
   /** Whether to emit fused multiply-add. */
   readonly fma: boolean;
+  /** How many threads the calls are split for. Default 1. */
+  readonly threads?: number;
 }
 
 class Planner {
@@ -85,15 +91,21 @@ class Planner {
   private readonly known: ReadonlyMap<string, Tensor>;
   private readonly layout: Layout;
   private readonly context: PlanContext;
+  private readonly regions: ReadonlyMap<number, Region>;
   private readonly steps: UnplacedStep[] = [];
+  private readonly threads: number;
 
   constructor(graph: Graph, options: PlanOptions) {
     this.graph = graph;
+    this.threads = options.threads ?? 1;
     this.known = knownValues(graph);
     const choices = chooseKernels(graph, this.known, options);
-    this.layout = planLayout(graph, this.known, choices);
+    this.regions = regionsOf(graph, this.known, choices);
+    const steps = stepsOf(graph, this.regions);
+    this.layout = planLayout(graph, this.known, { choices, steps });
     this.context = new PlanContext({
       fma: options.fma,
+      shared: this.threads > 1,
       choices,
       known: this.known,
       views: this.layout.views,
@@ -156,14 +168,43 @@ class Planner {
       });
   }
 
+  /** Two nodes in strips. */
+  private regionStep(region: Region, step: number): void {
+    this.context.step = step;
+    const nodes = this.graph.nodes.slice(region.first, region.first + 2) as NodeOf<'conv2d'>[];
+    const plans = nodes.map((node) => planNode(node, this.context)) as KernelPlan[];
+    const [first, second] = plans.map(({ calls }) => calls[0]);
+    invariant(first && second, 'a member of a region has no call');
+    const kernelRows = this.known.get(nodes[1]?.inputs[1] ?? '')?.shape[2] ?? 1;
+    const calls = interleave(region, [first, second], nodes[1] as NodeOf<'conv2d'>, {
+      kernelRows,
+      threads: this.threads,
+    });
+    this.steps.push({
+      nodes: nodes.map(({ name }) => name),
+      plan: {
+        kernel: plans.map(({ kernel }) => kernel).join(' + '),
+        calls: [...this.borders(step), ...calls],
+      },
+    });
+  }
+
+  private nodeSteps(): void {
+    this.graph.nodes.forEach((node, index) => {
+      const region = this.regions.get(index);
+      if (region) this.regionStep(region, index + 1);
+      else if (!this.regions.has(index - 1)) this.nodeStep(node, index + 1);
+    });
+  }
+
   plan(): Program {
-    const { graph, context, known } = this;
+    const { graph, context, known, threads } = this;
     const inputs = this.ports(
       graph.inputs.map((input) => input.name),
       'in',
       0,
     );
-    graph.nodes.forEach((node, index) => this.nodeStep(node, index + 1));
+    this.nodeSteps();
     const outputs = this.ports(graph.outputs, 'out', graph.nodes.length + 1);
     const requests = [
       ...this.layout.storages.map(({ floats, from, to, inPlaceOf }) => ({
@@ -178,11 +219,17 @@ class Planner {
         to: step,
       })),
     ];
+    const calls = this.steps.reduce(
+      (sum, step) => sum + ('plan' in step ? step.plan.calls.length : 1),
+      0,
+    );
+    const counters =
+      threads > 1 ? context.table(new Array<number>(counterWords(calls)).fill(0)) : null;
     const { offsets, arenaBytes } = planMemory(requests);
     const weightBase = 64;
     const arenaBase = weightBase + context.weightBytes;
-    const place = (address: Address | null): number => {
-      if (!address) return 0;
+    const place = (address: Address | number | null): number => {
+      if (!address || typeof address === 'number') return address ?? 0;
       if (address.space === 'weights') return weightBase + address.offset;
       return arenaBase + (offsets[address.buffer] as number) + address.offset;
     };
@@ -191,10 +238,13 @@ class Planner {
       name,
       address: place(view.address),
     });
+    const placed = this.steps.map((step) => this.placeStep(step, place, portOf));
+    const shared = counters ? shareWork(context, placed, place(counters), threads) : undefined;
     return {
       graph,
       known,
-      steps: this.steps.map((step) => this.placeStep(step, place, portOf)),
+      steps: shared?.steps ?? placed,
+      sharing: shared?.sharing,
       inputs: [...inputs].map(([name, view]) => portOf(name, view)),
       outputs: [...outputs].map(([name, view]) => portOf(name, view)),
       module: context.encode(),
@@ -207,7 +257,7 @@ class Planner {
 
   private placeStep(
     step: UnplacedStep,
-    place: (address: Address | null) => number,
+    place: (address: Address | number | null) => number,
     portOf: (name: string, view: View) => Port,
   ): Step {
     if ('plan' in step) {

@@ -1,6 +1,6 @@
 /** Backends by name, as command lines give them. */
 import type { Backend } from '@decouple/backend';
-import { prepareNode } from '@decouple/backend-cpu/node';
+import { nodeWorkers, prepareNode } from '@decouple/backend-cpu/node';
 import type { Graph } from '@decouple/ir';
 import { suggestion } from '@decouple/pass-manager';
 import { OptionError } from '@decouple/tensor';
@@ -16,7 +16,7 @@ export interface NamedBackendOptions {
 const makers: Readonly<Record<string, (options: NamedBackendOptions) => Backend>> = {
   cpu: () => {
     prepareNode();
-    return cpu();
+    return cpu({ workers: nodeWorkers });
   },
   reference: () => reference(),
   ...Object.fromEntries(
