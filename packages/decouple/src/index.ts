@@ -26,10 +26,14 @@ export type {
 export {
   createCalibration,
   sampleDataset,
+  syntheticDataset,
+  syntheticKinds,
   tensorDataset,
   type Calibration,
   type Dataset,
   type Preprocess,
+  type SyntheticKind,
+  type SyntheticOptions,
 } from '@decouple/calibration';
 export {
   bindShapes,
