@@ -141,7 +141,7 @@ async function build(work: Work, graph: Graph, layer: Layer, plan: Plan): Promis
 
 function report({ context }: Work, layer: Layer, plan: Plan, error: number | 'refitted'): void {
   context.detail({
-    layer: layer.conv.name === layer.conv.origin ? layer.conv.origin : layer.conv.name,
+    layer: layer.conv.origin,
     method: plan.method,
     ...plan.columns,
     'MACs before': denseMacs(layer),

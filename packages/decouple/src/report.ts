@@ -18,7 +18,7 @@ export interface LayerReport {
   readonly macsAfter: number;
   readonly paramsBefore: number;
   readonly paramsAfter: number;
-  /** Columns from the passes, e.g. terms and relative error; of two passes the later one counts. */
+  /** Columns from the passes, e.g. methods, terms and relative error. */
   readonly details: Readonly<Record<string, string | number>>;
 }
 
@@ -49,6 +49,17 @@ function costsByLayer(graph: Graph): LayerCosts {
   return costs;
 }
 
+type Details = Readonly<Record<string, string | number>>;
+
+/** Of two passes the later one counts; methods add up, and what stayed dense stays what it was. */
+function mergeDetails(before: Details, after: Details): Details {
+  const [old, now] = [before.method, after.method];
+  if (typeof old !== 'string' || typeof now !== 'string') return { ...before, ...after };
+  if (now === 'dense') return { ...after, ...before };
+  const methods = old === 'dense' ? [] : old.split(', ');
+  return { ...before, ...after, method: [...new Set([...methods, now])].join(', ') };
+}
+
 /** One row per layer that has MACs before or after. */
 export function compareLayers(
   before: Graph,
@@ -56,9 +67,9 @@ export function compareLayers(
   passes: readonly PassReport[],
 ): LayerReport[] {
   const [old, now] = [costsByLayer(before), costsByLayer(after)];
-  const details = new Map<string, Record<string, string | number>>();
+  const details = new Map<string, Details>();
   for (const { layer, ...columns } of passes.flatMap((pass) => pass.details))
-    details.set(layer, { ...details.get(layer), ...columns });
+    details.set(layer, mergeDetails(details.get(layer) ?? {}, columns));
   return [...new Set([...old.keys(), ...now.keys()])]
     .map((layer) => ({
       layer,
