@@ -174,7 +174,7 @@ export function solveLower(l: View, b: View, n: number, columns: number): void {
 }
 
 /** B ← L⁻ᵀ·B for B `[n, columns]`. */
-function solveUpper(l: View, b: View, n: number, columns: number): void {
+export function solveUpper(l: View, b: View, n: number, columns: number): void {
   if (n <= leaf) {
     for (let i = n - 1; i >= 0; i--) {
       for (let k = i + 1; k < n; k++) subtractRow(b, i, k, element(l, k, i), columns);

@@ -8,6 +8,7 @@
  */
 import { requireLength } from './check.ts';
 import { orderPairs, orientRows, type Eigen } from './eigenpairs.ts';
+import { symmetrize } from './gemm.ts';
 import { inverseIteration } from './inverse-iteration.ts';
 import { jacobiEigen } from './jacobi.ts';
 import { implicitQl } from './ql.ts';
@@ -23,7 +24,7 @@ const jacobiSize = 20;
  */
 export function symmetricEigen(a: Float64Array, n: number): Eigen {
   requireLength('symmetricEigen: a', a, n * n);
-  if (n <= jacobiSize) return jacobiEigen(a.slice(), n);
+  if (n <= jacobiSize) return smallEigen(a, n);
   const { scaled, scale } = scaleToUnit(a, n);
   const reduced = tridiagonalize(scaled, n);
   const z = new Float64Array(n * n);
@@ -46,7 +47,7 @@ export function topEigen(a: Float64Array, n: number, count: number): Eigen {
   requireLength('topEigen: a', a, n * n);
   const wanted = Math.min(count, n);
   if (n <= jacobiSize) {
-    const { values, vectors } = jacobiEigen(a.slice(), n);
+    const { values, vectors } = smallEigen(a, n);
     return { values: values.slice(0, wanted), vectors: vectors.slice(0, wanted * n) };
   }
   const { scaled, scale } = scaleToUnit(a, n);
@@ -58,6 +59,12 @@ export function topEigen(a: Float64Array, n: number, count: number): Eigen {
   applyReflections(reduced, vectors, wanted);
   orientRows(vectors, n);
   return { values: times(values, scale), vectors };
+}
+
+function smallEigen(a: Float64Array, n: number): Eigen {
+  const copy = a.slice();
+  symmetrize(copy, n);
+  return jacobiEigen(copy, n);
 }
 
 /** A copy of A scaled by a power of two to entries below 2, so that no square under- or overflows, and what undoes it. */

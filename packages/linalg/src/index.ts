@@ -32,3 +32,10 @@ export {
   type ProductShape,
   type View,
 } from './multiply.ts';
+export {
+  reducedRankRegression,
+  reducedRankSolver,
+  truncatedSvd,
+  type ReducedRankRegression,
+  type Svd,
+} from './svd.ts';

@@ -149,6 +149,13 @@ describe('symmetricEigen', () => {
   });
 });
 
+it.each([9, 33])('symmetricEigen and topEigen read only the lower triangle: %i', (n) => {
+  const a = randomGram(n);
+  const lower = a.map((value, at) => (at % n > Math.floor(at / n) ? NaN : value));
+  expect(symmetricEigen(lower, n)).toEqual(symmetricEigen(a, n));
+  expect(topEigen(lower, n, 3)).toEqual(topEigen(a, n, 3));
+});
+
 describe('topEigen', () => {
   it('gives the leading pairs of the full decomposition', () => {
     fc.assert(
