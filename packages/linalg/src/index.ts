@@ -4,6 +4,7 @@ export {
   choleskyWithRidge,
   invertSpd,
   solveCholesky,
+  solveLower,
   type RidgeFactor,
 } from './cholesky.ts';
 export {
