@@ -1,3 +1,12 @@
+import {
+  convCases,
+  convGraph,
+  convOf,
+  randomTensor,
+  relativeDifference,
+  smallNet,
+  type ConvCase,
+} from '@decouple/conformance';
 import { applyPatch, costOf, graphBuilder, totalCost, verify, type Graph } from '@decouple/ir';
 import { parsePipeline, runPipeline } from '@decouple/pass-manager';
 import {
@@ -14,46 +23,11 @@ import {
 import { createRandom, normals } from '@decouple/tensor';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import {
-  convGraph,
-  convOf,
-  randomTensor,
-  relativeDifference,
-  smallNet,
-  type ConvCase,
-} from './helpers.ts';
 
 const run = async (graph: Graph, text: string) =>
   runPipeline(graph, parsePipeline(text, networkDecouplingPasses), {});
 
-const cases: Record<string, ConvCase> = {
-  '3x3 same': { x: [2, 12, 7, 7], kernel: [10, 3, 3], attrs: { pads: [1, 1, 1, 1] } },
-  'first layer': { x: [1, 3, 9, 9], kernel: [16, 3, 3], attrs: { pads: [1, 1, 1, 1] } },
-  'few outputs': { x: [1, 12, 6, 6], kernel: [4, 3, 3] },
-  stride: { x: [1, 12, 9, 8], kernel: [12, 3, 3], attrs: { stride: [2, 2], pads: [1, 1, 1, 1] } },
-  'asymmetric pads': {
-    x: [1, 12, 6, 6],
-    kernel: [12, 3, 3],
-    attrs: { pads: [0, 2, 1, 0] },
-    bias: false,
-  },
-  dilation: {
-    x: [1, 12, 9, 9],
-    kernel: [12, 3, 3],
-    attrs: { dilation: [2, 1], pads: [2, 1, 2, 1] },
-  },
-  '3x1': { x: [1, 12, 7, 6], kernel: [12, 3, 1], attrs: { pads: [1, 0, 1, 0] } },
-  '1x5': { x: [1, 12, 6, 9], kernel: [12, 1, 5], attrs: { stride: [1, 2] } },
-  '5x5': { x: [1, 30, 8, 8], kernel: [28, 5, 5], attrs: { pads: [2, 2, 2, 2] } },
-  'groups 3': { x: [1, 36, 6, 6], kernel: [30, 3, 3], attrs: { groups: 3, pads: [1, 1, 1, 1] } },
-  activation: {
-    x: [1, 12, 6, 6],
-    kernel: [12, 3, 3],
-    attrs: { pads: [1, 1, 1, 1], activation: { kind: 'relu' } },
-  },
-};
-
-describe.each(Object.entries(cases))('%s', (_, item) => {
+describe.each(Object.entries(convCases))('%s', (_, item) => {
   const graph = convGraph(item);
   for (const form of ['dw-pw', 'pw-dw'])
     for (const layout of ['wide', 'chains'])

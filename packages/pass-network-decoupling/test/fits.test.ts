@@ -1,7 +1,8 @@
 import { interpreterBackend } from '@decouple/backend';
 import { createCalibration, tensorDataset, type Calibration } from '@decouple/calibration';
+import { relativeError, smallNet, texturedImages } from '@decouple/conformance';
 import { dataMetric, rectifiedTarget, type Metric } from '@decouple/decomposition';
-import { interpret, verify, type Graph } from '@decouple/ir';
+import { verify, type Graph } from '@decouple/ir';
 import { parsePipeline, runPipeline } from '@decouple/pass-manager';
 import {
   decomposeSlices,
@@ -12,13 +13,12 @@ import {
   selectTerms,
   type Form,
 } from '@decouple/pass-network-decoupling';
-import { createRandom, normals, type Tensor } from '@decouple/tensor';
+import { createRandom, normals } from '@decouple/tensor';
 import { describe, expect, test } from 'vitest';
 import { eliminate } from '../src/eliminate.ts';
 import { errorOf } from '../src/fit.ts';
 import { featureCross, featureGram } from '../src/fit-dw-pw.ts';
 import { whitenedSlices } from '../src/whiten.ts';
-import { randomTensor, smallNet } from './helpers.ts';
 
 const size = { inputs: 6, outputs: 8, taps: 9 };
 const patch = size.inputs * size.taps;
@@ -166,43 +166,18 @@ test('the rectified target minimises its objective', () => {
   }
 });
 
-/** Textured images: smooth random fields, so that patches are correlated as in pictures. */
-function images(count: number, seed: number): Tensor<'float32'> {
-  const noise = randomTensor([count, 3, 10, 10], seed);
-  const smooth = noise.data.slice();
-  for (let round = 0; round < 2; round++)
-    for (let index = 1; index < smooth.length; index++)
-      smooth[index] = 0.6 * (smooth[index - 1] as number) + 0.8 * (noise.data[index] as number);
-  return { ...noise, data: smooth };
-}
-
 describe('data-driven decoupling of a network', () => {
   const net = smallNet();
   const calibrate = (): Calibration =>
     createCalibration({
       original: net,
-      dataset: tensorDataset(images(48, 1)),
+      dataset: tensorDataset(texturedImages(48, 1)),
       backend: interpreterBackend(),
       batchSize: 16,
       seed: 1,
     });
-  const held = images(16, 99);
-  const logits = (graph: Graph): Tensor => interpret(graph, { x: held })['logits'] as Tensor;
-  const reference = logits(net);
-  const errorOfGraph = (graph: Graph): number => {
-    const out = logits(graph);
-    const mean = (data: ArrayLike<number>): number =>
-      Array.from(data).reduce((a, b) => a + b, 0) / data.length;
-    const centre = mean(reference.data as Float32Array);
-    const [sum, power] = [0, 1].map((kind) =>
-      (reference.data as Float32Array).reduce(
-        (total, value, index) =>
-          total + (kind ? value - centre : (out.data[index] as number) - value) ** 2,
-        0,
-      ),
-    ) as [number, number];
-    return sum / power;
-  };
+  const held = texturedImages(16, 99);
+  const errorOfGraph = (graph: Graph): number => relativeError(graph, net, held);
   const run = async (
     text: string,
   ): Promise<{ graph: Graph; skipped: readonly { reason: string }[] }> => {
