@@ -2,8 +2,9 @@
 import { choleskyWithRidge, solveCholesky } from '@decouple/linalg';
 import type { NodeOf } from '@decouple/ir';
 import { float32 } from '@decouple/tensor';
+import { fitGroups } from './groups.ts';
 import { denseMacs, type Layer } from './layer.ts';
-import { kernelError, meanBias, type Metric } from './metric.ts';
+import type { Metric } from './metric.ts';
 import type { Built, Fitting, Plan } from './plan.ts';
 
 /** The best dense kernel in the metric, W* = R_λᵀ C_λ⁻¹, `[O, D]`. */
@@ -17,18 +18,19 @@ export function optimalKernel({ gram, cross, size, outputs }: Metric): Float64Ar
   return kernel;
 }
 
-function refit({ layer, metrics }: Fitting): Built {
+async function refit(fitting: Fitting): Promise<Built> {
+  const { layer } = fitting;
   const { conv, size, group } = layer;
+  const { groups, bias, error } = await fitGroups<Float64Array>(
+    { ...fitting, relu: 0 },
+    (metric) => ({
+      factors: optimalKernel(metric),
+      equivalent: (kernel) => kernel,
+      refits: () => (cross) => optimalKernel({ ...metric, cross }),
+    }),
+  );
   const weight = new Float32Array(layer.weight.length);
-  const bias = new Float32Array(size.outChannels);
-  let [error, variance] = [0, 0];
-  metrics.forEach((metric, index) => {
-    const kernel = optimalKernel(metric);
-    weight.set(kernel, index * kernel.length);
-    bias.set(meanBias(metric, kernel), index * metric.outputs);
-    error += kernelError(metric, kernel) * metric.targetVariance;
-    variance += metric.targetVariance;
-  });
+  groups.forEach((kernel, index) => weight.set(kernel, index * kernel.length));
   const [weightName, biasName] = [`${conv.name}/refit.weight`, `${conv.name}/refit.bias`];
   const [input, , , residual] = conv.inputs as [string, string, string?, string?];
   const inputs = [input, weightName, biasName, ...(residual ? [residual] : [])];
@@ -40,7 +42,7 @@ function refit({ layer, metrics }: Fitting): Built {
       [biasName, float32([bias.length], bias)],
     ] as const,
   };
-  return { patch, error: variance > 0 ? error / variance : 0 };
+  return { patch, error };
 }
 
 /** The layer as it is. */

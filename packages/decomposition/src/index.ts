@@ -2,6 +2,7 @@ export { allocate, paretoChoices, type Choice } from './allocate.ts';
 export { areaBetween, chainParams, emitChain, type Stage } from './chain.ts';
 export { densePlan, optimalKernel } from './dense.ts';
 export { layerMetrics, rowsFor, sample, type Data, type FitOptions } from './fitting.ts';
+export { fitGroups, type FittedLayer, type GroupFit } from './groups.ts';
 export {
   areaOf,
   denseMacs,
@@ -20,6 +21,15 @@ export {
   type DecompositionOptions,
 } from './options.ts';
 export type { Built, Decomposer, Fitting, Plan } from './plan.ts';
+export { chooseByRank, rankOptions, type RankOptions } from './rank.ts';
+export {
+  isRankPlan,
+  rankPlans,
+  type RankedGroup,
+  type RankLimits,
+  type RankMethod,
+  type RankPlan,
+} from './rank-plans.ts';
 export { rectifiedTarget, refineForRelu, type Fit, type GroupRows, type Solver } from './relu.ts';
 export {
   chooseWithinMacs,

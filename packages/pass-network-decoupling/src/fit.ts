@@ -3,11 +3,9 @@
  * part, and the ReLU-aware refinement.
  */
 import {
-  groupKernel,
+  fitGroups,
   kernelError,
-  meanBias,
-  refineForRelu,
-  type Fit,
+  type FittedLayer,
   type Fitting,
   type Metric,
 } from '@decouple/decomposition';
@@ -44,38 +42,16 @@ export function fitFactors(metric: Metric, start: Factors, rounds: number): Fact
   return factors;
 }
 
-/** The parts of a decoupled layer. */
-export interface FittedLayer {
-  readonly groups: readonly Factors[];
-  readonly bias: Float32Array;
-  readonly error: number;
-}
-
 /** Fits every group to the original responses, from the current network's inputs. */
-export async function fitLayer(
-  { layer, metrics, rows, relu, rounds }: Fitting,
+export const fitLayer = (
+  fitting: Fitting,
   starts: readonly Factors[],
-): Promise<FittedLayer> {
-  const bias = new Float32Array(layer.size.outChannels);
-  const groups: Factors[] = [];
-  let [error, variance] = [0, 0];
-  for (const [index, start] of starts.entries()) {
-    const metric = metrics[index] as Metric;
-    const factors = fitFactors(metric, start, rounds);
-    error += errorOf(metric, factors) * metric.targetVariance;
-    variance += metric.targetVariance;
-    let fit: Fit<Factors> = { factors, bias: meanBias(metric, equivalentKernel(factors)) };
-    if (relu > 0) {
-      const place = {
-        layer: rows,
-        firstPatch: index * metric.size,
-        firstOutput: index * metric.outputs,
-      };
-      const solver = { solve: pointwiseSolver(metric, factors), equivalent: equivalentKernel };
-      fit = await refineForRelu(metric, groupKernel(layer, index), place, fit, solver, relu);
-    }
-    groups.push(fit.factors);
-    bias.set(fit.bias, index * metric.outputs);
-  }
-  return { groups, bias, error: variance > 0 ? error / variance : 0 };
-}
+): Promise<FittedLayer<Factors>> =>
+  fitGroups(fitting, (metric, index) => {
+    const factors = fitFactors(metric, starts[index] as Factors, fitting.rounds);
+    return {
+      factors,
+      equivalent: equivalentKernel,
+      refits: () => pointwiseSolver(metric, factors),
+    };
+  });

@@ -1,0 +1,52 @@
+/** Fits of all groups of a layer, one after the other, with the bias and the error that they make together. */
+import { groupKernel } from './layer.ts';
+import { kernelError, meanBias, type Metric } from './metric.ts';
+import type { Fitting } from './plan.ts';
+import { refineForRelu, type Fit } from './relu.ts';
+
+/** Factors of one group, fitted to the data. */
+export interface GroupFit<F> {
+  readonly factors: F;
+  /** The dense kernel `[O, D]` that factors stand for. */
+  readonly equivalent: (factors: F) => Float64Array;
+  /** Prepares fits to other targets, given by their cross moment R_λ `[D, O]`: for the ReLU-aware refinement. */
+  readonly refits: () => (cross: Float64Array) => F;
+}
+
+/** The parts of a fitted layer. */
+export interface FittedLayer<F> {
+  readonly groups: readonly F[];
+  /** `[O]` */
+  readonly bias: Float32Array;
+  /** Relative to the variance of the response, before the ReLU-aware refinement. */
+  readonly error: number;
+}
+
+/** Fits every group, then refines it for the ReLU behind the layer if `fitting.relu` says so. */
+export async function fitGroups<F>(
+  { layer, metrics, rows, relu }: Pick<Fitting, 'layer' | 'metrics' | 'rows' | 'relu'>,
+  fitGroup: (metric: Metric, index: number) => GroupFit<F>,
+): Promise<FittedLayer<F>> {
+  const bias = new Float32Array(layer.size.outChannels);
+  const groups: F[] = [];
+  let [error, variance] = [0, 0];
+  for (const [index, metric] of metrics.entries()) {
+    const { factors, equivalent, refits } = fitGroup(metric, index);
+    const kernel = equivalent(factors);
+    error += kernelError(metric, kernel) * metric.targetVariance;
+    variance += metric.targetVariance;
+    let fit: Fit<F> = { factors, bias: meanBias(metric, kernel) };
+    if (relu > 0 && rows.response.relu) {
+      const place = {
+        layer: rows,
+        firstPatch: index * metric.size,
+        firstOutput: index * metric.outputs,
+      };
+      const solver = { solve: refits(), equivalent };
+      fit = await refineForRelu(metric, groupKernel(layer, index), place, fit, solver, relu);
+    }
+    groups.push(fit.factors);
+    bias.set(fit.bias, index * metric.outputs);
+  }
+  return { groups, bias, error: variance > 0 ? error / variance : 0 };
+}
