@@ -1,0 +1,9 @@
+export { channelDecompose, channelDecomposition, channelDecompositionPasses } from './pass.ts';
+export {
+  equivalentKernel,
+  exactRank,
+  factorsOf,
+  type Directions,
+  type Factors,
+} from './factors.ts';
+export { directing, weightDirections, type Directing, type Method } from './methods.ts';
