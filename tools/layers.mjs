@@ -14,6 +14,8 @@ export const layers = {
   'pass-fusion': 5,
   decomposition: 5,
   'pass-network-decoupling': 6,
+  'pass-spatial-decomposition': 6,
+  'pass-channel-decomposition': 6,
   'pass-refit': 6,
   search: 7,
   decouple: 8,

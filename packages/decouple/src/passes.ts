@@ -1,4 +1,5 @@
 /** The passes that come with the project, and the text syntax bound to them. There is no registry: this list is all. */
+import { channelDecompositionPasses } from '@decouple/pass-channel-decomposition';
 import { fusionPasses } from '@decouple/pass-fusion';
 import {
   describePass,
@@ -8,12 +9,15 @@ import {
   type Pipeline,
 } from '@decouple/pass-manager';
 import { networkDecouplingPasses } from '@decouple/pass-network-decoupling';
+import { spatialDecompositionPasses } from '@decouple/pass-spatial-decomposition';
 import { refitPasses } from '@decouple/pass-refit';
 import { searchPasses } from '@decouple/search';
 
 export const builtInPasses: readonly Pass[] = [
   ...fusionPasses,
   ...networkDecouplingPasses,
+  ...spatialDecompositionPasses,
+  ...channelDecompositionPasses,
   ...refitPasses,
   ...searchPasses,
 ];
