@@ -2,3 +2,4 @@ export { cpu, type CpuOptions } from './cpu.ts';
 export { convKernels, type ConvKernel } from './kernels/conv-candidates.ts';
 export { kernelsFor, timeKernels, type KernelTime, type TuneOptions } from './tune.ts';
 export type { StartWorker, WorkerJob } from './workers.ts';
+export { describeKernels, type KernelDescription } from './describe-kernels.ts';

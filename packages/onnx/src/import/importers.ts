@@ -21,3 +21,6 @@ export const importers: ReadonlyMap<string, Importer> = new Map(
     ...detection,
   }),
 );
+
+/** Names of the ONNX operators that are imported, sorted. */
+export const importedOperators = (): string[] => [...importers.keys()].sort();
