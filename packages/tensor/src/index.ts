@@ -1,4 +1,5 @@
 export * from './errors.ts';
 export * from './npy.ts';
 export * from './random.ts';
+export * from './rounding.ts';
 export * from './tensor.ts';

@@ -161,19 +161,53 @@ export const numbersOf = (value: Tensor): number[] =>
 export const reshaped = <D extends DType>(value: Tensor<D>, shape: readonly number[]): Tensor<D> =>
   tensor(value.dtype, shape, value.data);
 
-/** Converts element types: float → int truncates towards zero, anything → bool tests for non-zero. */
+/** Whether elements are bigints: the whole numbers of 64 bits. */
+export const isWide = (dtype: DType): boolean => dtype === 'int64' || dtype === 'uint64';
+
+/** Elements as numbers or bigints, for code over all element types; storing wraps around as the type does. */
+export interface Elements {
+  [index: number]: number | bigint;
+  readonly length: number;
+}
+
+/** The elements of a tensor or array, whatever their type. */
+export const elementsIn = (data: TypedArray): Elements => data;
+
+/** A tensor whose elements all are `value`, which is truncated for whole numbers. */
+export function filled<D extends DType>(
+  dtype: D,
+  shape: readonly number[],
+  value: number,
+): Tensor<D> {
+  const data = allocate(dtype, sizeOf(shape));
+  const fill = (element: number | bigint): void =>
+    void (data as unknown as { fill(element: number | bigint): void }).fill(element);
+  fill(isWide(dtype) ? BigInt(Math.trunc(value)) : value);
+  return tensor(dtype, shape, data);
+}
+
+/** One element as a `dtype` stores it, before it wraps around. */
+function converted(element: number | bigint, dtype: DType): number | bigint {
+  if (dtype === 'bool') return Number(element) !== 0 ? 1 : 0;
+  if (dtype === 'float32' || dtype === 'float64') return Number(element);
+  if (isWide(dtype)) {
+    if (typeof element === 'bigint') return element;
+    return Number.isFinite(element) ? BigInt(Math.trunc(element)) : 0n;
+  }
+  return typeof element === 'bigint' ? Number(BigInt.asIntN(32, element)) : Math.trunc(element);
+}
+
+/**
+ * Converts element types: float → int truncates towards zero, anything → bool tests for non-zero, what a whole type
+ * can't hold wraps around.
+ */
 export function cast<D extends DType>(value: Tensor, dtype: D): Tensor<D> {
   if (value.dtype === dtype) return value as unknown as Tensor<D>;
-  const out = allocate(dtype, value.data.length) as unknown as { [index: number]: number | bigint };
-  const wide = dtype === 'int64' || dtype === 'uint64';
-  const integral = dtype !== 'float32' && dtype !== 'float64' && dtype !== 'bool';
-  for (let index = 0; index < value.data.length; index++) {
-    const element = Number(value.data[index]);
-    if (dtype === 'bool') out[index] = element !== 0 ? 1 : 0;
-    else if (wide) out[index] = Number.isFinite(element) ? BigInt(Math.trunc(element)) : 0n;
-    else out[index] = integral ? Math.trunc(element) : element;
-  }
-  return tensor(dtype, value.shape, out as unknown as ArrayOf[D]);
+  const out = allocate(dtype, value.data.length);
+  const [from, to] = [elementsIn(value.data), elementsIn(out)];
+  for (let index = 0; index < from.length; index++)
+    to[index] = converted(from[index] as number | bigint, dtype);
+  return tensor(dtype, value.shape, out);
 }
 
 /** The largest absolute and relative differences of two equally shaped tensors; relative is to the largest |b|. */

@@ -13,6 +13,8 @@ import {
   numbersOf,
   parseNpy,
   permutation,
+  roundToEven,
+  roundToFloat16,
   sizeOf,
   stridesOf,
   tensor,
@@ -69,3 +71,23 @@ test('random streams repeat, and forks are independent of draws', () => {
 });
 
 test('strides are row-major', () => expect(stridesOf([2, 3, 4])).toEqual([12, 4, 1]));
+
+test('halves round to the even neighbour', () => {
+  expect([0.5, 1.5, 2.5, -0.5, -1.5, 0.49, -2.51].map(roundToEven)).toEqual([
+    0, 2, 2, -0, -2, 0, -3,
+  ]);
+});
+
+test('16-bit floats round to their neighbours, halfway to the even one', () => {
+  // bfloat16 is the upper half of a float32, which orders neighbours by their bits.
+  const brain = (bits: number): number =>
+    new Float32Array(Uint32Array.of(bits << 16).buffer)[0] ?? 0;
+  for (let bits = 0; bits < 0x7f7f; bits += 7) {
+    const [low, high] = [brain(bits), brain(bits + 1)];
+    const nearest = (share: number): number => low + (high - low) * share;
+    expect(roundToFloat16(low, 'bfloat16')).toBe(low);
+    expect(roundToFloat16(nearest(0.49), 'bfloat16')).toBe(low);
+    expect(roundToFloat16(-nearest(0.51), 'bfloat16')).toBe(-high);
+    expect(roundToFloat16(nearest(0.5), 'bfloat16')).toBe(bits % 2 ? high : low);
+  }
+});
