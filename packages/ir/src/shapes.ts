@@ -1,5 +1,5 @@
 /** Shape arithmetic shared by op records: windows, broadcasting, axes. Errors carry sizes; callers add names. */
-import { ModelError } from '@decouple/tensor';
+import { dtypes, ModelError, type DType } from '@decouple/tensor';
 import { addToDim, divideDim } from './dims.ts';
 import { formatType, sameType, type Dim, type ValueType } from './types.ts';
 
@@ -71,6 +71,14 @@ export function normalizeAxes(axes: readonly number[], rank: number): number[] {
   return normal;
 }
 
+/** A shape without `axes` (counted from the front), or with size 1 there. */
+export const reducedShape = (
+  shape: readonly Dim[],
+  axes: readonly number[],
+  keepDims: boolean,
+): Dim[] =>
+  shape.flatMap<Dim>((dim, axis) => (axes.includes(axis) ? (keepDims ? [1] : []) : [dim]));
+
 /**
  * The dimension that two which must be equal have: of a symbol and a number the number, of two texts the shorter, since
  * they may well be equal when bound (`H` and `floor(H/2)*2`). `undefined` for different numbers.
@@ -112,6 +120,32 @@ export function withRank(type: ValueType | undefined, rank: number, name: string
       `input '${name}' must have ${rank} dimensions, got ${formatType(present)}`,
     );
   return present;
+}
+
+/** Element types that hold numbers, and those that hold fractions. */
+export const numeric: readonly DType[] = dtypes.filter((dtype) => dtype !== 'bool');
+export const floating: readonly DType[] = ['float32', 'float64'];
+
+/** Checks that an input is there and has one of several element types. */
+export function inputOf(
+  type: ValueType | undefined,
+  name: string,
+  allowed: readonly DType[],
+): ValueType {
+  const present = required(type, name);
+  if (!allowed.includes(present.dtype))
+    throw new ModelError(
+      `input '${name}' must be ${allowed.join(' or ')}, got ${formatType(present)}`,
+    );
+  return present;
+}
+
+/** Checks that two inputs have the same element type. */
+export function sameDType(a: ValueType, b: ValueType): void {
+  if (a.dtype !== b.dtype)
+    throw new ModelError(
+      `inputs must have one element type, got ${formatType(a)} and ${formatType(b)}`,
+    );
 }
 
 /** Checks that an input is there and holds float32, and its rank when given. */

@@ -161,7 +161,7 @@ describe('inference with symbols', () => {
           agree('reshape', [x], { shape: [-1, 3] }, sizes);
           agree('reshape', [typed('N', 6, 'H-1', 'W')], { shape: [0, 2, 3, -1] }, sizes);
           agree('transpose', [x], { permutation: [0, 2, 3, 1] }, sizes);
-          agree('reduce-mean', [x], { axes: [2], keepDims: false }, sizes);
+          agree('reduce', [x], { kind: 'mean', axes: [2], keepDims: false }, sizes);
           agree('add', [x, typed(3, 1, 1)], {}, sizes);
         },
       ),

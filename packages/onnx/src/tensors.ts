@@ -10,6 +10,7 @@ import {
   tensor,
   type ArrayOf,
   type DType,
+  type Float16Format,
   type Tensor,
   UnsupportedError,
   viewAs,
@@ -54,6 +55,10 @@ export const dtypeOf = (dataType: number): DType | undefined => dtypeOfDataType[
 /** The element type of our arrays that has the bits of an ONNX one, as stored in files. */
 export const storedDType = (dataType: number): DType | undefined =>
   isWidened(dataType) ? 'uint16' : dtypeOf(dataType);
+
+/** The 16-bit float type that an ONNX one is, if it is one. */
+export const precisionOf = (dataType: number): Float16Format | null =>
+  dataType === DataType.FLOAT16 ? 'float16' : dataType === DataType.BFLOAT16 ? 'bfloat16' : null;
 
 /** Whether importing changes the element type: the 16-bit floats. */
 export const isWidened = (dataType: number): boolean =>

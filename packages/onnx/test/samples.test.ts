@@ -44,7 +44,7 @@ function sampleGraph(
   return { graph, feeds };
 }
 
-const opsets = [13, 18, 21];
+const opsets = [7, 10, 13, 18, 21];
 
 /** The file, or nothing when the op's form came only with a later operator set. */
 function exported(graph: Graph, opset: number): Uint8Array<ArrayBuffer> | undefined {

@@ -12,12 +12,13 @@ function keepsElements(node: Node): boolean {
   switch (node.op) {
     case 'identity':
     case 'dropout':
-    case 'cast':
     case 'reshape':
     case 'flatten':
     case 'squeeze':
     case 'unsqueeze':
       return true;
+    case 'cast':
+      return node.attrs.precision === null;
     case 'slice':
       // Of unchanged size: with steps of 1 all is taken, with -1 it is reversed.
       return node.attrs.steps.every((step) => step === 1);

@@ -22,8 +22,10 @@ export function keepLanes(f: Emitter, lanes: number, other: number): void {
   f.f32x4(other).v128(mask).op('v128.bitselect');
 }
 
+export type LaneOperation = 'f32x4.add' | 'f32x4.mul' | 'f32x4.max' | 'f32x4.min';
+
 /** Replaces the vector on the stack by one whose every lane is the reduction of its lanes. */
-export function reduceLanes(f: Emitter, operation: 'f32x4.max' | 'f32x4.add', spare: Vector): void {
+export function reduceLanes(f: Emitter, operation: LaneOperation, spare: Vector): void {
   for (const lanes of [
     [2, 3, 0, 1],
     [1, 0, 3, 2],

@@ -25,7 +25,7 @@ type UnaryKind =
   | 'hard-swish'
   | 'exp'
   | keyof typeof instructions;
-type BinaryKind = 'add' | 'sub' | 'mul' | 'div';
+type BinaryKind = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';
 
 /** A node of one of several kinds, told apart by `op`. */
 type OneOf<K extends OpKind> = { [Kind in K]: NodeOf<Kind> }[K];
@@ -107,6 +107,18 @@ export function binary(node: OneOf<BinaryKind>, context: KernelContext): KernelP
     activate(f, activation, a as Vector);
   });
 }
+
+/** x where x ≥ 0, else slope · x. */
+export const prelu = (node: NodeOf<'prelu'>, context: KernelContext): KernelPlan | Delegation =>
+  planMap(node, context, null, (f, [x, slope]) => {
+    f.get(x as Vector)
+      .get(slope as Vector)
+      .op('f32x4.mul')
+      .get(x as Vector);
+    f.get(x as Vector)
+      .f32x4(0)
+      .op('f32x4.lt', 'v128.bitselect');
+  });
 
 /** factor · (x - mean) + bias with factor = scale / √(variance + ε), as factor · x + (bias - factor · mean). */
 export function batchNormalization(

@@ -1,9 +1,8 @@
 /** The table of kernels: every op is in it, by type. */
 import type { Delegation, KernelTable } from '../kernel.ts';
 import { conv2d, linear } from './conv2d.ts';
-import { batchNormalization, binary, unary } from './elementwise.ts';
+import { batchNormalization, binary, prelu, unary } from './elementwise.ts';
 import { gather } from './gather.ts';
-import { globalAveragePool, reduceMean } from './mean.ts';
 import {
   concat,
   depthToSpace,
@@ -15,12 +14,14 @@ import {
   transpose,
 } from './movement.ts';
 import { averagePool, maxPool } from './pool.ts';
+import { globalAveragePool, reduce } from './reduce.ts';
 import { softmax } from './softmax.ts';
 
 const rare: Delegation = { delegate: 'rare in convolutional networks: no kernel yet' };
 const rareFunction: Delegation = { delegate: 'no vector code for this function yet' };
 const detectors: Delegation = { delegate: 'chooses or reads regions: no kernel yet' };
 const shapes: Delegation = { delegate: 'handles shapes and indices, not feature maps' };
+const truth: Delegation = { delegate: 'works with truth values, which are not float32' };
 
 export const kernels = {
   conv2d,
@@ -32,6 +33,7 @@ export const kernels = {
   lrn: rare,
   relu: unary,
   'leaky-relu': unary,
+  prelu,
   clip: unary,
   sigmoid: unary,
   tanh: unary,
@@ -48,16 +50,30 @@ export const kernels = {
   softplus: rareFunction,
   erf: rareFunction,
   log: rareFunction,
+  sign: rareFunction,
+  trigonometric: rareFunction,
   softmax,
+  'log-softmax': rareFunction,
   add: binary,
   sub: binary,
   mul: binary,
   div: binary,
+  mod: rareFunction,
+  pow: rareFunction,
+  min: binary,
+  max: binary,
+  compare: truth,
+  logical: truth,
+  not: truth,
+  where: truth,
   'max-pool': maxPool,
   'max-pool-indices': shapes,
   'average-pool': averagePool,
   'global-average-pool': globalAveragePool,
-  'reduce-mean': reduceMean,
+  reduce,
+  'arg-extreme': shapes,
+  'top-k': shapes,
+  'cumulative-sum': rare,
   concat,
   slice,
   pad,
@@ -70,6 +86,10 @@ export const kernels = {
   unsqueeze: reshape,
   transpose,
   gather,
+  'gather-elements': shapes,
+  'gather-nd': shapes,
+  'scatter-elements': shapes,
+  'scatter-nd': shapes,
   shape: shapes,
   cast: shapes,
   identity: reshape,

@@ -34,7 +34,13 @@ const extras = [
 ];
 
 function normalize(net: Layers, x: Feature): Feature {
-  const mean = net.apply('reduce-mean', 'conv4_3_norm.mean', [x], { axes: [1], keepDims: true }, 1);
+  const mean = net.apply(
+    'reduce',
+    'conv4_3_norm.mean',
+    [x],
+    { kind: 'mean', axes: [1], keepDims: true },
+    1,
+  );
   const epsilon = net.constant('conv4_3_norm.epsilon', float32([1], [1e-3]));
   const positive = net.apply('add', 'conv4_3_norm.positive', [mean, epsilon], {});
   const unit = net.apply('div', 'conv4_3_norm.unit', [x, positive], {});

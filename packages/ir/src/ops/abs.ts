@@ -6,4 +6,5 @@ export const abs = unaryOp({
   doc: 'Absolute value, element by element.',
   attrs: z.strictObject({}),
   apply: (value) => Math.abs(value),
+  wide: (value) => (value < 0n ? -value : value),
 });

@@ -2,19 +2,20 @@ import { ModelError } from '@decouple/tensor';
 import { z } from 'zod';
 import { activate, activationSchema } from '../attributes.ts';
 import { binaryOp } from '../binary.ts';
+import { floating } from '../shapes.ts';
 
 export const add = binaryOp({
   kind: 'add',
-  doc: 'a + b with NumPy broadcasting, then the activation (float32 only).',
+  doc: 'a + b with NumPy broadcasting, then the activation (of floats only).',
   attrs: z.strictObject({
     activation: activationSchema.default(null).describe('applied to the sum'),
   }),
   sampleAttrs: [{ activation: { kind: 'relu' } }, { activation: { kind: 'clip', min: 0, max: 6 } }],
   check: (type, { activation }) => {
-    if (activation && type.dtype !== 'float32')
-      throw new ModelError(`an activation needs float32, got ${type.dtype}`);
+    if (activation && !floating.includes(type.dtype))
+      throw new ModelError(`an activation needs floats, got ${type.dtype}`);
   },
-  float32: (a, b, { activation }) => activate(activation, a + b),
-  int32: (a, b) => (a + b) | 0,
-  int64: (a, b) => BigInt.asIntN(64, a + b),
+  float: (a, b, { activation }) => activate(activation, a + b),
+  whole: (a, b) => a + b,
+  wide: (a, b) => a + b,
 });

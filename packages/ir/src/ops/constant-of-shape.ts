@@ -1,11 +1,10 @@
 import {
-  allocate,
   dtypes,
+  filled,
   int64,
   ModelError,
   numbersOf,
   sizeOf,
-  tensor,
   type Tensor,
 } from '@decouple/tensor';
 import { z } from 'zod';
@@ -37,9 +36,7 @@ export const constantOfShape = defineOp({
     const shape = numbersOf(inputs[0] as Tensor);
     if (shape.some((dim) => dim < 0) || sizeOf(shape) > maxElements)
       throw new ModelError(`can't make a tensor of shape [${shape.join(',')}]`);
-    const out = allocate(dtype, sizeOf(shape)) as { fill(element: number | bigint): void };
-    out.fill(dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value);
-    return [tensor(dtype, shape, out as unknown as Tensor['data'])];
+    return [filled(dtype, shape, value)];
   },
   samples: (): Sample<Attrs>[] => [
     { name: 'zeros', inputs: [int64([2, 3])], attrs: { value: 0, dtype: 'float32' } },

@@ -10,7 +10,7 @@ export const div = binaryOp({
   kind: 'div',
   doc: 'a / b with NumPy broadcasting. Quotients of whole numbers are truncated towards zero.',
   attrs: z.strictObject({}),
-  float32: (a, b) => a / b,
-  int32: (a, b) => (b === 0 ? byZero() : (a / b) | 0),
-  int64: (a, b) => (b === 0n ? byZero() : BigInt.asIntN(64, a / b)),
+  float: (a, b) => a / b,
+  whole: (a, b) => (b === 0 ? byZero() : Math.trunc(a / b)),
+  wide: (a, b) => (b === 0n ? byZero() : a / b),
 });

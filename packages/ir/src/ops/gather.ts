@@ -1,19 +1,13 @@
 /** Picks slices along an axis: y[a…, i…, b…] = data[a…, indices[i…], b…]; negative indices count from the end. */
-import {
-  int64,
-  ModelError,
-  numbersOf,
-  stridesOf,
-  type Random,
-  type Tensor,
-} from '@decouple/tensor';
+import { int64, numbersOf, stridesOf, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { channelsOf, type ChannelRelation } from '../channels.ts';
 import { defineOp, type InputTensors, type InputTypes, type Sample } from '../define-op.ts';
+import { indexAt, indexInput } from '../indices.ts';
 import { gatherElements, positionOf } from '../loops.ts';
 import { randomFloats, randomIntegers } from '../sampling.ts';
 import { normalizeAxis, required } from '../shapes.ts';
-import { formatType, type ValueType } from '../types.ts';
+import type { ValueType } from '../types.ts';
 
 const attrs = z.strictObject({
   axis: z.int().default(0).describe('axis to pick from; negative counts from the end'),
@@ -21,9 +15,7 @@ const attrs = z.strictObject({
 type Attrs = z.output<typeof attrs>;
 
 function infer(inputs: InputTypes, attrs: Attrs): ValueType[] {
-  const [data, indices] = [required(inputs[0], 'data'), required(inputs[1], 'indices')];
-  if (indices.dtype !== 'int64' && indices.dtype !== 'int32')
-    throw new ModelError(`input 'indices' must be int64 or int32, got ${formatType(indices)}`);
+  const [data, indices] = [required(inputs[0], 'data'), indexInput(inputs[1])];
   const axis = normalizeAxis(attrs.axis, data.shape.length);
   const shape = [...data.shape.slice(0, axis), ...indices.shape, ...data.shape.slice(axis + 1)];
   return [{ dtype: data.dtype, shape }];
@@ -38,10 +30,8 @@ function reference(inputs: readonly (Tensor | undefined)[], attrs: Attrs): Tenso
   const strides = stridesOf(indices.shape);
   const source = (index: readonly number[]): number[] => {
     const last = axis + indices.shape.length;
-    const picked = Number(indices.data[positionOf(index.slice(axis, last), strides)]);
-    if (picked < -size || picked >= size)
-      throw new ModelError(`index ${picked} is outside axis ${axis} of size ${size}`);
-    return [...index.slice(0, axis), picked < 0 ? picked + size : picked, ...index.slice(last)];
+    const picked = indexAt(indices, positionOf(index.slice(axis, last), strides), axis, size);
+    return [...index.slice(0, axis), picked, ...index.slice(last)];
   };
   return [gatherElements(data, shape, source)];
 }

@@ -2,7 +2,7 @@ import type { Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { sameChannels } from '../channels.ts';
 import { defineOp } from '../define-op.ts';
-import { meanOver } from '../mean.ts';
+import { reduceOver } from '../reduce.ts';
 import { randomFloats } from '../sampling.ts';
 import { floatInput } from '../shapes.ts';
 
@@ -16,7 +16,7 @@ export const globalAveragePool = defineOp({
     return [{ dtype, shape: [...shape.slice(0, 2), 1, 1] }];
   },
   channels: sameChannels,
-  reference: (inputs) => [meanOver(inputs[0] as Tensor, [2, 3])],
+  reference: (inputs) => [reduceOver(inputs[0] as Tensor, [2, 3], 'mean')],
   samples: (random) =>
     [
       [1, 3, 1, 1],

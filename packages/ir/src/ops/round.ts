@@ -1,13 +1,6 @@
+import { roundToEven } from '@decouple/tensor';
 import { z } from 'zod';
 import { unaryOp } from '../unary.ts';
-
-/** Halves go to the even neighbour. */
-function roundToEven(value: number): number {
-  const low = Math.floor(value);
-  const rest = value - low;
-  if (rest !== 0.5) return rest < 0.5 ? low : low + 1;
-  return low % 2 === 0 ? low : low + 1;
-}
 
 export const round = unaryOp({
   kind: 'round',

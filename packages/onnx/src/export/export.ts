@@ -8,12 +8,14 @@ import { newestOpset } from '../import/header.ts';
 import { modelFields } from '../metadata.ts';
 import { createValueInfo, type ValueInfoProto } from '../proto.ts';
 import { dataTypeOf } from '../tensors.ts';
-import { exporters, type Exporter } from './exporters.ts';
+import { exporters } from './exporters.ts';
 import { encodeFile, joined, type External, type FileParts } from './file.ts';
+import { OpsetError } from './opsets.ts';
+import type { Exporter } from './plain.ts';
 import { createWriter, nameSource, type Written } from './writer.ts';
 
 export interface ExportOptions {
-  /** Operator set, 7 to 25. Default: that of the opaque nodes; without any 13, or 14 where hard-swish needs it. */
+  /** Operator set, 7 to 25. Default: that of the opaque nodes; without any 13, or the newer one that an op needs. */
   readonly opset?: number;
   /** Default `decouple`. */
   readonly producer?: string;
@@ -95,13 +97,26 @@ function writeNodes(graph: Graph, opset: number): Written {
   return written;
 }
 
+/** The nodes for the wanted operator set; without one, for the oldest from the usual one on that has them all. */
+function writeFor(graph: Graph, wanted: number | undefined): Written & { opset: number } {
+  let opset = opsetOf(graph, wanted);
+  for (;;)
+    try {
+      return { ...writeNodes(graph, opset), opset };
+    } catch (error) {
+      const cause = error instanceof UnsupportedError ? error.cause : undefined;
+      const fixed = wanted !== undefined || opaqueOpset(graph) !== undefined;
+      if (fixed || !(cause instanceof OpsetError)) throw error;
+      opset = cause.needed;
+    }
+}
+
 /** Files of a graph in pieces; `exportOnnx` says how. */
 export function exportParts(
   graph: Graph,
   options: ExportOptions & { readonly external?: External },
 ): FileParts {
-  const opset = opsetOf(graph, options.opset);
-  const { nodes, constants } = writeNodes(graph, opset);
+  const { nodes, constants, opset } = writeFor(graph, options.opset);
   const { opsetImport, functions, metadataProps } = modelFields(graph.metadata);
   const pieces = {
     head: { irVersion: irVersionOf(opset), producerName: options.producer ?? 'decouple' },

@@ -3,28 +3,23 @@
  * Forms follow the operator set: lists that are inputs in newer sets are attributes in older ones. Fused ops unfold:
  * conv2d + residual + activation is Conv, Add, Relu, and the last of them makes the node's value.
  */
-import type { Activation, NodeOf, OpKind } from '@decouple/ir';
-import { allocate, tensor, UnsupportedError, zeros, type Tensor } from '@decouple/tensor';
+import type { Activation, OpKind } from '@decouple/ir';
+import { filled, UnsupportedError, zeros } from '@decouple/tensor';
 import { AttributeType, createAttribute, createTensor, decodeNode } from '../proto.ts';
 import { renameCaptured } from '../subgraphs.ts';
 import { dataTypeOf, rawBytes } from '../tensors.ts';
+import { cast, compare, logical, mod, pow, trigonometric } from './arithmetic.ts';
+import { gatherElements, gatherNd, scatterElements, scatterNd } from './indexing.ts';
+import { needs, needsElements } from './opsets.ts';
+import { axisFor, plain, outputOf, withList, type Exporter } from './plain.ts';
+import { argExtreme, cumulativeSum, reduce, softmax, topK } from './reductions.ts';
 import { writeReshape } from './reshape.ts';
 import { writeResize } from './resize.ts';
 import * as spatial from './spatial.ts';
-import { needs, type Writer } from './writer.ts';
-
-export type Exporter<K extends OpKind> = (node: NodeOf<K>, writer: Writer) => void;
+import type { Writer } from './writer.ts';
 
 /** Bounds of clip beyond which there is none. */
 const largestFloat = 3.4028234663852886e38;
-const outputOf = (node: { readonly outputs: readonly string[] }): string =>
-  node.outputs[0] as string;
-
-/** A node of the same inputs and no attributes. */
-const plain =
-  (opType: string): Exporter<OpKind> =>
-  (node, writer) =>
-    writer.write(opType, node.inputs, outputOf(node));
 
 function writeClip(writer: Writer, x: string, output: string, min: number, max: number): void {
   const [low, high] = [min > -largestFloat, max < largestFloat];
@@ -32,7 +27,10 @@ function writeClip(writer: Writer, x: string, output: string, min: number, max: 
     const attrs = { ...(low && { min: { float: min } }), ...(high && { max: { float: max } }) };
     return writer.write('Clip', [x], output, attrs);
   }
-  const bounds = [low ? writer.scalar('min', min) : '', high ? writer.scalar('max', max) : ''];
+  const dtype = writer.graph.types.get(x)?.dtype ?? 'float32';
+  const value = (role: string, bound: number): string =>
+    writer.constant(role, filled(dtype, [], bound));
+  const bounds = [low ? value('min', min) : '', high ? value('max', max) : ''];
   writer.write('Clip', [x, ...bounds], output);
 }
 
@@ -99,6 +97,7 @@ const linear: Exporter<'linear'> = (node, writer) => {
 
 const add: Exporter<'add'> = (node, writer) => {
   const { activation } = node.attrs;
+  needsElements(writer, 'Add');
   if (!activation) return writer.write('Add', node.inputs, outputOf(node));
   writeActivation(writer, activation, writer.step('sum', 'Add', node.inputs), outputOf(node));
 };
@@ -109,32 +108,6 @@ const hardSwish: Exporter<'hard-swish'> = (node, writer) => {
   const gate = writer.step('gate', 'HardSigmoid', node.inputs, attrs);
   writer.write('Mul', [...node.inputs, gate], outputOf(node));
 };
-
-const softmax: Exporter<'softmax'> = (node, writer) => {
-  const { axis } = node.attrs;
-  const rank = writer.graph.types.get(node.inputs[0] as string)?.shape.length;
-  if (axis !== -1 && axis + 1 !== rank) needs(writer, 13, `softmax along axis ${axis}`);
-  // Negative axes came with operator set 11.
-  const written = axis < 0 && writer.opset < 11 && rank !== undefined ? axis + rank : axis;
-  writer.write('Softmax', node.inputs, outputOf(node), { axis: written });
-};
-
-/** An op whose list became an input in operator set `since`. */
-function withList(
-  writer: Writer,
-  opType: string,
-  list: { readonly name: string; readonly values: readonly number[]; readonly since: number },
-  attrs: Record<string, number> = {},
-): void {
-  const { inputs, outputs } = writer.node;
-  if (writer.opset < list.since)
-    return writer.write(opType, inputs, outputs[0] as string, {
-      [list.name]: list.values,
-      ...attrs,
-    });
-  const input = writer.integers(list.name, list.values);
-  writer.write(opType, [...inputs, input], outputs[0] as string, attrs);
-}
 
 const slice: Exporter<'slice'> = (node, writer) => {
   const { axes, starts, ends, steps } = node.attrs;
@@ -149,6 +122,7 @@ const slice: Exporter<'slice'> = (node, writer) => {
 };
 
 const pad: Exporter<'pad'> = (node, writer) => {
+  needsElements(writer, 'Pad');
   const { mode, pads, value } = node.attrs;
   if (mode === 'wrap') needs(writer, 19, 'padding that wraps around');
   const written = mode === 'constant' ? {} : { mode };
@@ -158,16 +132,14 @@ const pad: Exporter<'pad'> = (node, writer) => {
   }
   const dtype = writer.graph.types.get(node.inputs[0] as string)?.dtype ?? 'float32';
   const inputs = [...node.inputs, writer.integers('pads', pads)];
-  if (value !== 0) inputs.push(writer.constant('value', filled(dtype, value)));
+  if (value !== 0) inputs.push(writer.constant('value', filled(dtype, [], value)));
   writer.write('Pad', inputs, outputOf(node), written);
 };
 
-/** A scalar of any element type. */
-function filled(dtype: Tensor['dtype'], value: number, shape: readonly number[] = []): Tensor {
-  const data = allocate(dtype, 1) as { [index: number]: number | bigint };
-  data[0] = dtype === 'int64' || dtype === 'uint64' ? BigInt(value) : value;
-  return tensor(dtype, shape, data as unknown as Tensor['data']);
-}
+const flatten: Exporter<'flatten'> = (node, writer) => {
+  needsElements(writer, 'Flatten');
+  writer.write('Flatten', node.inputs, outputOf(node), { axis: axisFor(writer, node.attrs.axis) });
+};
 
 const constantOfShape: Exporter<'constant-of-shape'> = (node, writer) => {
   const { value, dtype } = node.attrs;
@@ -175,7 +147,7 @@ const constantOfShape: Exporter<'constant-of-shape'> = (node, writer) => {
   const t = createTensor({
     dims: [1n],
     dataType: dataTypeOf[dtype],
-    rawData: rawBytes(filled(dtype, value, [1])),
+    rawData: rawBytes(filled(dtype, [1], value)),
   });
   const attribute = createAttribute({ name: 'value', type: AttributeType.TENSOR, t });
   writer.write('ConstantOfShape', node.inputs, outputOf(node), { value: attribute });
@@ -208,6 +180,7 @@ export const exporters: { readonly [K in OpKind]: Exporter<K> } = {
       epsilon: { float: node.attrs.epsilon },
     }),
   relu: plain('Relu'),
+  prelu: plain('PRelu'),
   'leaky-relu': (node, writer) =>
     writeActivation(
       writer,
@@ -241,7 +214,10 @@ export const exporters: { readonly [K in OpKind]: Exporter<K> } = {
   floor: plain('Floor'),
   ceil: plain('Ceil'),
   round: plain('Round'),
-  softmax,
+  sign: plain('Sign'),
+  trigonometric,
+  softmax: softmax('Softmax'),
+  'log-softmax': softmax('LogSoftmax'),
   add,
   sub: plain('Sub'),
   mul: plain('Mul'),
@@ -252,21 +228,25 @@ export const exporters: { readonly [K in OpKind]: Exporter<K> } = {
   'max-pool': spatial.maxPool,
   'max-pool-indices': spatial.maxPoolIndices,
   'average-pool': spatial.averagePool,
+  mod,
+  pow,
+  min: plain('Min'),
+  max: plain('Max'),
+  compare,
+  logical,
+  not: plain('Not'),
+  where: plain('Where', 1),
   'global-average-pool': plain('GlobalAveragePool'),
-  'reduce-mean': (node, writer) =>
-    withList(
-      writer,
-      'ReduceMean',
-      { name: 'axes', values: node.attrs.axes, since: 18 },
-      { keepdims: node.attrs.keepDims ? 1 : 0 },
-    ),
+  reduce,
+  'arg-extreme': argExtreme,
+  'top-k': topK,
+  'cumulative-sum': cumulativeSum,
   concat: (node, writer) =>
     writer.write('Concat', node.inputs, outputOf(node), { axis: node.attrs.axis }),
   slice,
   pad,
   reshape: writeReshape,
-  flatten: (node, writer) =>
-    writer.write('Flatten', node.inputs, outputOf(node), { axis: node.attrs.axis }),
+  flatten,
   squeeze: (node, writer) =>
     withList(writer, 'Squeeze', { name: 'axes', values: node.attrs.axes, since: 13 }),
   unsqueeze: (node, writer) =>
@@ -275,9 +255,12 @@ export const exporters: { readonly [K in OpKind]: Exporter<K> } = {
     writer.write('Transpose', node.inputs, outputOf(node), { perm: node.attrs.permutation }),
   gather: (node, writer) =>
     writer.write('Gather', node.inputs, outputOf(node), { axis: node.attrs.axis }),
+  'gather-elements': gatherElements,
+  'gather-nd': gatherNd,
+  'scatter-elements': scatterElements,
+  'scatter-nd': scatterNd,
   shape: plain('Shape'),
-  cast: (node, writer) =>
-    writer.write('Cast', node.inputs, outputOf(node), { to: dataTypeOf[node.attrs.to] }),
+  cast,
   identity: plain('Identity'),
   dropout: plain('Dropout'),
   'constant-of-shape': constantOfShape,

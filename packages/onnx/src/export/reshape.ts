@@ -4,7 +4,8 @@
  */
 import type { NodeOf } from '@decouple/ir';
 import { writeSizes } from './sizes.ts';
-import { needs, type Writer } from './writer.ts';
+import { needs } from './opsets.ts';
+import type { Writer } from './writer.ts';
 
 export function writeReshape(node: NodeOf<'reshape'>, writer: Writer): void {
   const [x, output] = [node.inputs[0] as string, node.outputs[0] as string];

@@ -2,7 +2,8 @@
 import type { Dim, NodeOf } from '@decouple/ir';
 import { float32, UnsupportedError } from '@decouple/tensor';
 import { writeSizes } from './sizes.ts';
-import { needs, type AttributeValues, type Writer } from './writer.ts';
+import { needs } from './opsets.ts';
+import type { AttributeValues, Writer } from './writer.ts';
 
 type Node = NodeOf<'resize'>;
 

@@ -2,7 +2,8 @@
 import type { NodeOf, OpKind } from '@decouple/ir';
 import { float32, UnsupportedError } from '@decouple/tensor';
 import { writeSizes } from './sizes.ts';
-import { needs, type AttributeValues, type Writer } from './writer.ts';
+import { needs } from './opsets.ts';
+import type { AttributeValues, Writer } from './writer.ts';
 
 type Write<K extends OpKind> = (node: NodeOf<K>, writer: Writer) => void;
 

@@ -3,7 +3,7 @@
  * node's inputs and its result get names made from the node's, so the same graph gives the same bytes.
  */
 import type { Graph, GraphInput, Node } from '@decouple/ir';
-import { float32, int64, UnsupportedError, type Tensor } from '@decouple/tensor';
+import { float32, int64, type Tensor } from '@decouple/tensor';
 import {
   AttributeType,
   createAttribute,
@@ -44,6 +44,8 @@ export interface Writer {
     attrs?: AttributeValues,
     role?: string,
   ) => void;
+  /** A name for a value on the way, `<name>/<role>`. */
+  readonly name: (role: string) => string;
   /** Writes a node on the way, named `<name>/<role>`, and returns its output. */
   readonly step: (
     role: string,
@@ -87,14 +89,6 @@ function attributeOf(name: string, value: AttributeValues[string]): AttributePro
   return [createAttribute({ name, type: AttributeType.FLOAT, f: value.float })];
 }
 
-/** @throws UnsupportedError when the operator set is older than `opset`. */
-export function needs(writer: Writer, opset: number, what: string): void {
-  if (writer.opset < opset)
-    throw new UnsupportedError(
-      `${what} needs operator set ${opset}, the model is written for ${writer.opset}`,
-    );
-}
-
 /** Gives out names that neither the graph nor an earlier call has. */
 export function nameSource(graph: Graph): (wanted: string) => string {
   const taken = new Set([
@@ -133,6 +127,7 @@ export function createWriter(context: ExportContext, node: Node, written: Writte
     graph,
     node,
     write,
+    name: named,
     step(role, opType, inputs, attrs) {
       const output = named(role);
       write(opType, inputs, output, attrs, role);

@@ -58,6 +58,8 @@ function gathered(data: Contents, indices: Contents): Contents {
   return result?.every((dim) => dim !== undefined) ? result : undefined;
 }
 
+const productOf = (data: Contents): Contents => data && [multiplyDims(data)];
+
 function sliced(data: Contents, node: Node & { op: 'slice' }): Contents {
   const { starts, ends, steps } = node.attrs;
   const [start, end, step] = [starts[0], ends[0], steps[0]];
@@ -79,6 +81,7 @@ function compute(node: Node, known: Knowledge): Contents {
   if (apply) return elementwise(of(0), of(1), apply);
   if (isOp(node, 'shape')) return known.typeOf(node.inputs[0] ?? '')?.shape;
   if (isOp(node, 'gather')) return gathered(of(0), of(1));
+  if (isOp(node, 'reduce')) return node.attrs.kind === 'prod' ? productOf(of(0)) : undefined;
   if (isOp(node, 'slice')) return sliced(of(0), node);
   if (isOp(node, 'concat')) {
     const parts = node.inputs.map((_, index) => of(index));

@@ -16,7 +16,7 @@ function mapSize(call: Call): number | undefined {
 const globalAveragePool: Importer = (call) => {
   const rank = call.typeOf(0)?.shape.length ?? 4;
   if (rank === 4) return call.result('global-average-pool', call.inputs, {});
-  call.result('reduce-mean', call.inputs, { axes: spatialAxes(rank), keepDims: true });
+  call.result('reduce', call.inputs, { kind: 'mean', axes: spatialAxes(rank), keepDims: true });
 };
 
 const globalMaxPool: Importer = (call) => {
@@ -95,8 +95,8 @@ const globalLpPool: Importer = (call) => {
   const [rank, size] = [call.typeOf(0)?.shape.length, mapSize(call)];
   if (rank === undefined || size === undefined) return 'the size of the maps is unknown';
   const powers = powered(call, call.inputs[0] as string, p);
-  const over = { axes: spatialAxes(rank), keepDims: true };
-  rooted(call, call.step('mean', 'reduce-mean', [powers], over), size, p);
+  const over = { kind: 'mean', axes: spatialAxes(rank), keepDims: true } as const;
+  rooted(call, call.step('mean', 'reduce', [powers], over), size, p);
 };
 
 export const globalPools: Readonly<Record<string, Importer>> = {

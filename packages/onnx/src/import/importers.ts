@@ -1,12 +1,15 @@
 /** The table of ONNX operators that have a meaning here; all others stay opaque. To add one: its importer, this table. */
+import { arithmetic } from './arithmetic.ts';
 import type { Importer } from './call.ts';
 import { detection } from './detection.ts';
-import { elementwise } from './elementwise.ts';
 import { globalPools } from './global-pools.ts';
+import { indexing } from './indexing.ts';
 import { normalisation } from './normalisation.ts';
 import { products } from './products.ts';
+import { reductions } from './reductions.ts';
 import { resizing } from './resize.ts';
 import { structure } from './structure.ts';
+import { activations } from './unary.ts';
 import { windows } from './windows.ts';
 
 export const importers: ReadonlyMap<string, Importer> = new Map(
@@ -16,7 +19,10 @@ export const importers: ReadonlyMap<string, Importer> = new Map(
     ...normalisation,
     ...resizing,
     ...products,
-    ...elementwise,
+    ...activations,
+    ...arithmetic,
+    ...reductions,
+    ...indexing,
     ...structure,
     ...detection,
   }),

@@ -68,11 +68,11 @@ const instanceNormalization: Importer = (call) => {
 /** Mean and inverse deviation in steps, for models that use them; the normalised value. */
 function withStatistics(call: Call, axes: number[], epsilon: number): string {
   const x = call.inputs[0] as string;
-  const over = { axes, keepDims: true };
-  const mean = call.step('mean', 'reduce-mean', [x], over);
+  const over = { kind: 'mean', axes, keepDims: true } as const;
+  const mean = call.step('mean', 'reduce', [x], over);
   const centred = call.step('centred', 'sub', [x, mean], {});
   const squares = call.step('squares', 'mul', [centred, centred], {});
-  const variance = call.step('variance', 'reduce-mean', [squares], over);
+  const variance = call.step('variance', 'reduce', [squares], over);
   const bias = call.define('epsilon', float32([], [epsilon]));
   const deviation = call.step(
     'deviation',
@@ -158,7 +158,8 @@ const lpNormalization: Importer = (call) => {
     return call.result('mul', [normal, factor], {});
   }
   if (p !== 1) return `p = ${p}`;
-  const mean = call.step('mean', 'reduce-mean', [call.step('absolute', 'abs', [x], {})], {
+  const mean = call.step('mean', 'reduce', [call.step('absolute', 'abs', [x], {})], {
+    kind: 'mean',
     axes: [axis],
     keepDims: true,
   });

@@ -150,6 +150,11 @@ const shape: Importer = (call) => {
   call.result('slice', [all], part);
 };
 
+const size: Importer = (call) => {
+  const sizes = call.step('shape', 'shape', call.inputs, {});
+  call.result('reduce', [sizes], { kind: 'prod', axes: [0], keepDims: false });
+};
+
 /** Split as one slice for each part. */
 const split: Importer = (call) => {
   const axis = call.attrs.integer('axis', 0);
@@ -264,7 +269,6 @@ const constant: Importer = (call) => {
 export const structure: Readonly<Record<string, Importer>> = {
   Concat: (call) => call.result('concat', call.inputs, { axis: call.attrs.integer('axis', 1) }),
   Flatten: (call) => call.result('flatten', call.inputs, { axis: call.attrs.integer('axis', 1) }),
-  Gather: (call) => call.result('gather', call.inputs, { axis: call.attrs.integer('axis', 0) }),
   Slice: slice,
   Pad: pad,
   Reshape: reshape,
@@ -272,6 +276,7 @@ export const structure: Readonly<Record<string, Importer>> = {
   Unsqueeze: unsqueeze,
   Transpose: transpose,
   Shape: shape,
+  Size: size,
   Split: split,
   Expand: expand,
   Tile: tile,

@@ -1,9 +1,11 @@
 /**
- * Means. Over all pixels of each channel (global average pooling, reduce-mean over rows and columns) four channels go
- * side by side. Over any other axes each result is one sum: along the contiguous axis by vectors, else one by one.
+ * Reductions. For means over all pixels of each channel (global average pooling, a mean over rows and columns) four
+ * channels go side by side. Over any other axes each result is one fold: along the contiguous axis by vectors, else one
+ * by one.
  */
 import type { NodeOf } from '@decouple/ir';
-import { forVectors, keepLanes, reduceLanes } from '../emit/lines.ts';
+import { sizeOf } from '@decouple/tensor';
+import { forVectors, keepLanes, reduceLanes, type LaneOperation } from '../emit/lines.ts';
 import { collapse, emitNest, type Nest } from '../emit/nest.ts';
 import { advance, storeLanes } from '../emit/simd.ts';
 import type { Delegation, Emitter, KernelContext, KernelPlan, Pointer, Vector } from '../kernel.ts';
@@ -63,7 +65,7 @@ function planMean(x: string, y: string, context: KernelContext): KernelPlan | De
   if (!input || !output) return { delegate: 'the input is not float32' };
   // Results are written one after the other, which a halo between images forbids.
   const padded = output.shape.length === 4 && output.strides[0] !== output.shape[1];
-  if (padded) return planSums(input, output, [2, 3], context);
+  if (padded) return planFolds(input, output, [2, 3], 'mean', context);
   const [batch, channels, rows, columns] = input.shape as [number, number, number, number];
   const shape: MeanShape = { batch, channels, rows, columns, input: mapStrides(input) };
   const name = context.function('mean', shape, 2, (f, args) => emitMean(f, args, shape));
@@ -79,10 +81,28 @@ export const globalAveragePool = (
   return planMean(x, y, context);
 };
 
-/** One sum for each element of `kept`, over the loops of `reduced`, times 1 / count. */
-function emitSums(f: Emitter, args: readonly Pointer[], kept: Nest, reduced: Nest): void {
+type Reduction = NodeOf<'reduce'>['attrs']['kind'];
+
+/** How two lanes are joined, and what leaves the other unchanged. */
+const folds: Readonly<Record<Reduction, { step: LaneOperation; start: number }>> = {
+  sum: { step: 'f32x4.add', start: 0 },
+  mean: { step: 'f32x4.add', start: 0 },
+  prod: { step: 'f32x4.mul', start: 1 },
+  max: { step: 'f32x4.max', start: -Infinity },
+  min: { step: 'f32x4.min', start: Infinity },
+};
+
+interface FoldShape {
+  readonly kind: Reduction;
+  readonly kept: Nest;
+  readonly reduced: Nest;
+}
+
+/** One fold for each element of `kept`, over the loops of `reduced`; a mean is divided by their count. */
+function emitFolds(f: Emitter, args: readonly Pointer[], { kind, kept, reduced }: FoldShape): void {
+  const { step, start } = folds[kind];
   const [output, input] = args as [Pointer, Pointer];
-  const [sum, spare] = f.locals('v128', 2) as [Vector, Vector];
+  const [total, spare] = f.locals('v128', 2) as [Vector, Vector];
   const x = f.local('i32');
   const last = reduced.sizes.length - 1;
   const straight = reduced.strides[0]?.[last] === 1;
@@ -95,25 +115,32 @@ function emitSums(f: Emitter, args: readonly Pointer[], kept: Nest, reduced: Nes
   const count = reduced.sizes.reduce((product, size) => product * size, 1);
   const line = f.local('i32');
   emitNest(f, kept, [output, input], () => {
-    f.f32x4(0).set(sum).get(input).set(x);
+    f.f32x4(start).set(total).get(input).set(x);
     emitNest(f, outer, [x], () => {
       f.get(x).set(line);
-      if (!straight) f.get(x).mem('v128.load32_splat').get(sum).op('f32x4.add').set(sum);
+      if (!straight) f.get(x).mem('v128.load32_splat').get(total).op(step).set(total);
       else
         forVectors(f, reduced.sizes[last] as number, [line], (lanes) => {
           f.get(line).mem('v128.load');
-          keepLanes(f, lanes, 0);
-          f.get(sum).op('f32x4.add').set(sum);
+          keepLanes(f, lanes, start);
+          f.get(total).op(step).set(total);
         });
     });
-    f.get(sum);
-    if (straight) reduceLanes(f, 'f32x4.add', spare);
-    f.f32x4(count).op('f32x4.div').set(sum);
-    storeLanes(f, output, 0, sum, 1);
+    f.get(total);
+    if (straight) reduceLanes(f, step, spare);
+    if (kind === 'mean') f.f32x4(count).op('f32x4.div');
+    f.set(total);
+    storeLanes(f, output, 0, total, 1);
   });
 }
 
-function planSums(x: View, y: View, axes: readonly number[], context: KernelContext): KernelPlan {
+function planFolds(
+  x: View,
+  y: View,
+  axes: readonly number[],
+  kind: Reduction,
+  context: KernelContext,
+): KernelPlan {
   const isKept = x.shape.map((_, axis) => !axes.includes(axis));
   const pick = <T>(values: readonly T[], wanted: boolean): T[] =>
     values.filter((_, axis) => isKept[axis] === wanted);
@@ -124,20 +151,19 @@ function planSums(x: View, y: View, axes: readonly number[], context: KernelCont
     strides: [outStrides, pick(x.strides, true)],
   });
   const reduced = collapse({ sizes: pick(x.shape, false), strides: [pick(x.strides, false)] });
-  const name = context.function('sums', [kept, reduced], 2, (f, args) =>
-    emitSums(f, args, kept, reduced),
-  );
-  return { kernel: 'sums', calls: [{ function: name, args: [y.address, x.address] }] };
+  const shape: FoldShape = { kind, kept, reduced };
+  const name = context.function('fold', shape, 2, (f, args) => emitFolds(f, args, shape));
+  return { kernel: 'fold', calls: [{ function: name, args: [y.address, x.address] }] };
 }
 
-export function reduceMean(
-  node: NodeOf<'reduce-mean'>,
-  context: KernelContext,
-): KernelPlan | Delegation {
+export function reduce(node: NodeOf<'reduce'>, context: KernelContext): KernelPlan | Delegation {
   const [x, y] = [context.view(node.inputs[0] ?? ''), context.view(node.outputs[0] ?? '')];
   if (!x || !y) return { delegate: 'the input is not float32' };
+  if (sizeOf(x.shape) === 0) return { delegate: 'there is nothing to reduce' };
   const rank = x.shape.length;
+  const { kind } = node.attrs;
   const axes = node.attrs.axes.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b);
-  if (rank !== 4 || axes.join() !== '2,3') return planSums(x, y, axes, context);
+  if (kind !== 'mean' || rank !== 4 || axes.join() !== '2,3')
+    return planFolds(x, y, axes, kind, context);
   return planMean(node.inputs[0] ?? '', node.outputs[0] ?? '', context);
 }
