@@ -24,6 +24,7 @@ export {
   type RealArray,
 } from './gemm.ts';
 export { jacobiEigen } from './jacobi.ts';
+export { lasso, lassoOfCount, type LassoOptions, type LassoSelection } from './lasso.ts';
 export {
   multiplyAdd,
   part,
