@@ -17,6 +17,7 @@ export const layers = {
   'pass-spatial-decomposition': 6,
   'pass-channel-decomposition': 6,
   'pass-refit': 6,
+  'pass-channel-pruning': 6,
   search: 7,
   decouple: 8,
   cli: 9,

@@ -1,5 +1,6 @@
 /** The passes that come with the project, and the text syntax bound to them. There is no registry: this list is all. */
 import { channelDecompositionPasses } from '@decouple/pass-channel-decomposition';
+import { channelPruningPasses } from '@decouple/pass-channel-pruning';
 import { fusionPasses } from '@decouple/pass-fusion';
 import {
   describePass,
@@ -19,6 +20,7 @@ export const builtInPasses: readonly Pass[] = [
   ...spatialDecompositionPasses,
   ...channelDecompositionPasses,
   ...refitPasses,
+  ...channelPruningPasses,
   ...searchPasses,
 ];
 
