@@ -31,6 +31,10 @@ export interface DimAlgebra<T> {
   divide(a: T, divisor: number, round: 'floor' | 'ceil'): T;
 }
 
+/** Symbols may be called like anything, `constructor` too. */
+const sizeIn = (sizes: Readonly<Record<string, number>>, symbol: string): number | undefined =>
+  Object.hasOwn(sizes, symbol) ? sizes[symbol] : undefined;
+
 /** A recursive descent over `sum := product ([+-] product)*`; gives undefined where the text is no expression. */
 class Expression<T> {
   private at = 0;
@@ -107,11 +111,11 @@ export function evaluateDim<T>(text: string, algebra: DimAlgebra<T>): T | undefi
 /** The dimension with symbols replaced by sizes. */
 export function bindDim(dim: Dim, sizes: Readonly<Record<string, number>>): Dim {
   if (typeof dim === 'number') return dim;
-  const size = sizes[dim];
+  const size = sizeIn(sizes, dim);
   if (size !== undefined) return size;
   const bound = evaluateDim<Dim>(dim, {
     number: (value) => value,
-    symbol: (name) => sizes[name] ?? name,
+    symbol: (name) => sizeIn(sizes, name) ?? name,
     add: (a, b) => sumDims([a, b]),
     subtract: subtractDims,
     multiply: (a, b) => multiplyDims([a, b]),

@@ -43,14 +43,14 @@ export function bindShapes(
   graph: Graph,
   shapes: Readonly<Record<string, readonly number[]>>,
 ): Graph {
-  const sizes: Record<string, number> = {};
+  const sizes = new Map<string, number>();
   for (const name of Object.keys(shapes))
     if (!graph.inputs.some((input) => input.name === name))
       throw new ModelError(
         `'${name}' is not an input; inputs are ${graph.inputs.map((input) => input.name).join(', ')}`,
       );
   for (const { name, type } of graph.inputs) {
-    const shape = shapes[name];
+    const shape = Object.hasOwn(shapes, name) ? shapes[name] : undefined;
     const wanted = `[${type.shape.join(',')}]`;
     if (!shape) throw new ModelError(`input '${name}' ${wanted} is missing`);
     const fits =
@@ -58,11 +58,10 @@ export function bindShapes(
       type.shape.every((dim, axis) => {
         const size = shape[axis] as number;
         if (typeof dim === 'number') return dim === size;
-        if (sizes[dim] !== undefined && sizes[dim] !== size) return false;
-        sizes[dim] = size;
-        return true;
+        if (!sizes.has(dim)) sizes.set(dim, size);
+        return sizes.get(dim) === size;
       });
     if (!fits) throw new ModelError(`input '${name}' is [${shape.join(',')}], expected ${wanted}`);
   }
-  return Object.keys(sizes).length ? bindSymbols(graph, sizes) : graph;
+  return sizes.size ? bindSymbols(graph, Object.fromEntries(sizes)) : graph;
 }

@@ -3,10 +3,10 @@
  * FLOPs); bias, activations, pooling and element-wise ops count as `elementwise` results instead.
  * Symbolic dimensions (the batch) count as 1: figures are per sample.
  */
-import { bytesPerElement } from '@decouple/tensor';
 import type { Graph } from './graph.ts';
+import { bytesOf } from './limits.ts';
 import { recordOf, type Node } from './node.ts';
-import { elementsOf, type ValueType } from './types.ts';
+import { elementsOf } from './types.ts';
 
 export interface Cost {
   readonly macs: number;
@@ -19,9 +19,6 @@ export interface Cost {
 }
 
 export const noCost: Cost = { macs: 0, params: 0, bytes: 0, elementwise: 0 };
-
-const bytesOf = (type: ValueType | undefined): number =>
-  type ? elementsOf(type) * bytesPerElement(type.dtype) : 0;
 
 /** Cost of one node; constants shared by several nodes count at each. */
 export function costOf(graph: Graph, node: Node): Cost {

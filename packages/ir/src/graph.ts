@@ -3,6 +3,7 @@
  * tensors. Edits are patches (patch.ts) that give a new graph; weights are never copied.
  */
 import { ModelError, messageOf, type Tensor } from '@decouple/tensor';
+import { typeProblem } from './limits.ts';
 import { recordOf, type Node } from './node.ts';
 import { typeOfTensor, type ValueType } from './types.ts';
 
@@ -89,13 +90,18 @@ export function inferGraph(
     else if (defined.has(value)) report(node, op, `value '${value}' is defined twice`);
     defined.add(value);
   };
+  const declare = (name: string, kind: string, type: ValueType): void => {
+    types.set(name, type);
+    const problem = typeProblem(type);
+    if (problem !== undefined) report(name, kind, problem);
+  };
   for (const [name, value] of parts.constants) {
     define(name, name, 'constant');
-    types.set(name, typeOfTensor(value));
+    declare(name, 'constant', typeOfTensor(value));
   }
   for (const input of parts.inputs) {
     define(input.name, input.name, 'input');
-    types.set(input.name, input.type);
+    declare(input.name, 'input', input.type);
   }
   for (const node of parts.nodes) {
     if (names.has(node.name)) report(node.name, node.op, 'two nodes have this name');
@@ -111,7 +117,10 @@ export function inferGraph(
       const inferred = inferNode(node, (value) => types.get(value));
       inferred?.forEach((type, index) => {
         const output = node.outputs[index];
-        if (output !== undefined && type) types.set(output, type);
+        if (output === undefined || !type) return;
+        const problem = typeProblem(type);
+        if (problem === undefined) types.set(output, type);
+        else report(node.name, node.op, `value '${output}' ${problem}`);
       });
       if (inferred && node.outputs.length > inferred.length)
         report(
@@ -125,8 +134,11 @@ export function inferGraph(
   }
   for (const output of parts.outputs)
     if (!defined.has(output)) report(output, 'output', 'no node defines this output');
-  const repeated = parts.outputs.filter((output, at) => parts.outputs.indexOf(output) !== at);
-  for (const output of repeated) report(output, 'output', 'is listed twice');
+  const listed = new Set<string>();
+  for (const output of parts.outputs) {
+    if (listed.has(output)) report(output, 'output', 'is listed twice');
+    listed.add(output);
+  }
   return { types, problems };
 }
 

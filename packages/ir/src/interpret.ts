@@ -2,7 +2,9 @@
 import { messageOf, ModelError, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { bindShapes } from './bind.ts';
 import type { Graph } from './graph.ts';
+import { requireMemory, requireSmall } from './limits.ts';
 import { recordOf, type Node } from './node.ts';
+import { typeOfTensor } from './types.ts';
 
 export interface InterpretOptions {
   /** Called with every value as it is made (inputs and constants excluded). */
@@ -11,11 +13,19 @@ export interface InterpretOptions {
 
 /**
  * Outputs of one node.
- * @throws ModelError or UnsupportedError naming the node.
+ * @throws ModelError naming the node when the inputs don't fit it; UnsupportedError when it can't be run or its
+ * results are too large.
  */
 export function interpretNode(node: Node, inputs: readonly (Tensor | undefined)[]): Tensor[] {
   try {
-    return recordOf(node.op).reference(inputs, node.attrs);
+    const { infer, reference } = recordOf(node.op);
+    requireSmall(
+      infer(
+        inputs.map((value) => value && typeOfTensor(value)),
+        node.attrs,
+      ),
+    );
+    return reference(inputs, node.attrs);
   } catch (error) {
     const wrap = error instanceof UnsupportedError ? UnsupportedError : ModelError;
     throw new wrap(`${node.op} '${node.name}': ${messageOf(error)}`, { cause: error });
@@ -26,7 +36,7 @@ export function interpretNode(node: Node, inputs: readonly (Tensor | undefined)[
  * Runs a graph. Values are dropped after their last use.
  * @param inputs tensors by input name; symbolic dimensions are bound by them.
  * @returns tensors by output name.
- * @throws ModelError when inputs don't fit; UnsupportedError at an opaque op.
+ * @throws ModelError when inputs don't fit; UnsupportedError at an opaque op, or when values take too much memory.
  */
 export function interpret(
   graph: Graph,
@@ -37,11 +47,12 @@ export function interpret(
     graph,
     Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, value.shape])),
   );
-  for (const { name, type } of bound.inputs)
-    if (inputs[name]?.dtype !== type.dtype)
-      throw new ModelError(
-        `input '${name}' is ${inputs[name]?.dtype ?? 'missing'}, expected ${type.dtype}`,
-      );
+  for (const { name, type } of bound.inputs) {
+    const { dtype } = inputs[name] as Tensor;
+    if (dtype !== type.dtype)
+      throw new ModelError(`input '${name}' is ${dtype}, expected ${type.dtype}`);
+  }
+  requireMemory(bound);
   const values = new Map<string, Tensor>([...bound.constants, ...Object.entries(inputs)]);
   const lastUse = new Map<string, number>();
   bound.nodes.forEach((node, index) => node.inputs.forEach((input) => lastUse.set(input, index)));

@@ -34,20 +34,51 @@ export interface Taps {
   readonly padded: number;
 }
 
+/** One axis under a sliding window, of known sizes. */
+export interface WindowAxis {
+  readonly size: number;
+  readonly out: number;
+  readonly kernel: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+/**
+ * Of every window the place of its first tap inside the input, the number of those, and of those inside the input or
+ * its padding. They are counted, not listed: a window may be much larger than what lies under it.
+ */
+export function windowTaps(
+  axis: WindowAxis,
+): { readonly first: number; readonly count: number; readonly padded: number }[] {
+  const { size, kernel, stride, dilation, before, after } = axis;
+  return Array.from({ length: axis.out }, (_, place) => {
+    const start = place * stride - before;
+    const tapsBefore = (end: number): number =>
+      Math.min(Math.max(Math.ceil((end - start) / dilation), 0), kernel);
+    const skipped = tapsBefore(0);
+    return {
+      first: start + skipped * dilation,
+      count: tapsBefore(size) - skipped,
+      padded: tapsBefore(size + after),
+    };
+  });
+}
+
 /** What each window meets along one axis. */
 export function tapsOf(size: number, out: number, attrs: PoolAttrs, axis: 0 | 1): Taps[] {
   const dilation = attrs.dilation[axis];
   const [before, after] = [attrs.pads[axis], attrs.pads[axis + 2] as number];
-  return Array.from({ length: out }, (_, place) => {
-    const all = Array.from(
-      { length: attrs.kernel[axis] },
-      (_, tap) => place * attrs.stride[axis] + tap * dilation - before,
-    );
-    return {
-      inside: all.filter((at) => at >= 0 && at < size),
-      padded: all.filter((at) => at < size + after).length,
-    };
+  const windows = windowTaps({
+    ...{ size, out, dilation, before, after },
+    kernel: attrs.kernel[axis],
+    stride: attrs.stride[axis],
   });
+  return windows.map(({ first, count, padded }) => ({
+    inside: Array.from({ length: count }, (_, tap) => first + tap * dilation),
+    padded,
+  }));
 }
 
 /** Applies `reduce` to the values in each window; `padded` counts them with their padding. */

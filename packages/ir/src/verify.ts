@@ -3,7 +3,6 @@ import { sizeOf, type Tensor } from '@decouple/tensor';
 import { describeIssues } from './attributes.ts';
 import { inferGraph, type GraphParts, type Problem } from './graph.ts';
 import { recordOf, type Node } from './node.ts';
-import { formatType, type Dim } from './types.ts';
 
 function attributeProblems(node: Node): Problem[] {
   const parsed = recordOf(node.op).attrs.safeParse(node.attrs);
@@ -46,9 +45,6 @@ function tensorProblems(name: string, { shape, data }: Tensor): Problem[] {
       ];
 }
 
-const isDim = (dim: Dim): boolean =>
-  typeof dim === 'string' ? dim !== '' : Number.isSafeInteger(dim) && dim >= 0;
-
 /**
  * All violations of a graph: names, order, arity, attributes, shapes.
  * An empty list means that the graph is well formed.
@@ -56,13 +52,6 @@ const isDim = (dim: Dim): boolean =>
 export function verify(graph: GraphParts): Problem[] {
   const attributes = graph.nodes.flatMap(attributeProblems);
   const { problems } = inferGraph(graph, new Set(attributes.map(({ node }) => node)));
-  const inputs = graph.inputs
-    .filter(({ type }) => !type.shape.every(isDim))
-    .map(({ name, type }) => ({
-      node: name,
-      op: 'input',
-      message: `${formatType(type)} must have sizes or symbols as dimensions`,
-    }));
   const constants = [...graph.constants].flatMap(([name, value]) => tensorProblems(name, value));
-  return [...inputs, ...constants, ...attributes, ...problems];
+  return [...constants, ...attributes, ...problems];
 }

@@ -13,7 +13,7 @@ import { withRank } from '../shapes.ts';
 import { formatType } from '../types.ts';
 
 /** Elements beyond which a shape computed at run time is taken for a mistake. */
-const maxElements = 2 ** 31;
+const maxElements = 2 ** 28;
 
 const attrs = z.strictObject({
   value: z.number().default(0).describe('value of all elements'),
