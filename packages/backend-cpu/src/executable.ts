@@ -9,7 +9,7 @@ import {
   type Tensors,
 } from '@decouple/backend';
 import { interpretNode } from '@decouple/ir';
-import { float32, sizeOf, UnsupportedError, type Tensor } from '@decouple/tensor';
+import { float32, messageOf, sizeOf, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { webAssembly, type WasmMemory } from '@decouple/wasm';
 import type { DelegatedStep, Port, Program, Step } from './plan.ts';
 import { mostPages } from './context.ts';
@@ -29,7 +29,14 @@ function createMemory(program: Program): WasmMemory {
       `'${program.graph.name}' needs ${program.memoryBytes} bytes; WebAssembly addresses 4 GiB. Use a smaller batch`,
     );
   const shared = program.sharing !== undefined;
-  return new webAssembly.Memory({ initial: pages, maximum: pages, shared });
+  try {
+    return new webAssembly.Memory({ initial: pages, maximum: pages, shared });
+  } catch (error) {
+    throw new UnsupportedError(
+      `'${program.graph.name}' needs ${program.memoryBytes} bytes, which the machine can't give: ${messageOf(error)}`,
+      { cause: error },
+    );
+  }
 }
 
 /** Values of the host during a run: constants, and results of delegated nodes. */
@@ -143,15 +150,15 @@ export class CpuExecutable implements Executable {
   }
 
   private results(): Record<string, Tensor> {
-    const outputs: Record<string, Tensor> = {};
+    const outputs = new Map<string, Tensor>();
     for (const name of this.program.graph.outputs) {
       const value = this.host.get(name);
-      if (value) outputs[name] = { ...value, data: value.data.slice() };
+      if (value) outputs.set(name, { ...value, data: value.data.slice() });
     }
     for (const { name, address, shape } of this.program.outputs)
-      outputs[name] = float32(shape, this.heap.slice(address / 4, address / 4 + sizeOf(shape)));
+      outputs.set(name, float32(shape, this.heap.slice(address / 4, address / 4 + sizeOf(shape))));
     this.host.clear();
-    return outputs;
+    return Object.fromEntries(outputs);
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await -- errors must come as rejections

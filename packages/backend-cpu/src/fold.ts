@@ -1,6 +1,6 @@
 /** Finds what is known when compiling: constants, values computed from constants only, and shapes. */
 import { interpretNode, staticShape, type Graph, type Node } from '@decouple/ir';
-import { int64, type Tensor } from '@decouple/tensor';
+import { int64, UnsupportedError, type Tensor } from '@decouple/tensor';
 
 function evaluate(
   graph: Graph,
@@ -20,13 +20,26 @@ function evaluate(
   );
 }
 
-/** Values by name. Nodes whose outputs are all in it need not run. */
+/** Bytes of values computed when compiling; more would not fit beside the arena. */
+const maxBytes = 2 ** 31;
+
+/**
+ * Values by name. Nodes whose outputs are all in it need not run.
+ * @throws UnsupportedError when what the constants compute is too large.
+ */
 export function knownValues(graph: Graph): Map<string, Tensor> {
   const known = new Map(graph.constants);
+  let bytes = 0;
   for (const node of graph.nodes)
     evaluate(graph, node, known)?.forEach((value, index) => {
       const name = node.outputs[index];
-      if (name !== undefined) known.set(name, value);
+      if (name === undefined) return;
+      bytes += value.data.byteLength;
+      if (bytes > maxBytes)
+        throw new UnsupportedError(
+          `constants of '${graph.name}' compute more than ${maxBytes} bytes; the last is '${name}'`,
+        );
+      known.set(name, value);
     });
   return known;
 }

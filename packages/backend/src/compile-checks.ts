@@ -1,11 +1,12 @@
 /** Checks that every backend makes, so that all of them refuse alike: shapes bound, nodes supported, inputs fitting. */
-import { bindSymbols, symbolsOf, formatType, type Graph } from '@decouple/ir';
+import { bindSymbols, formatType, requireMemory, symbolsOf, type Graph } from '@decouple/ir';
 import { InvariantError, ModelError, sameShape, UnsupportedError } from '@decouple/tensor';
 import type { Backend, CompileOptions, Tensors } from './contract.ts';
 
 /**
  * The graph with every symbolic dimension bound: by `bind`, else to 1.
- * @throws ModelError when `bind` names an unknown symbol, or the sizes don't fit the network.
+ * @throws ModelError when `bind` names an unknown symbol, or the sizes don't fit the network; UnsupportedError when
+ * its values take too much memory.
  */
 export function bindForCompile(graph: Graph, bind: CompileOptions['bind'] = {}): Graph {
   const symbols = symbolsOf(graph);
@@ -14,8 +15,15 @@ export function bindForCompile(graph: Graph, bind: CompileOptions['bind'] = {}):
       throw new ModelError(
         `'${name}' is not a symbolic dimension of '${graph.name}'; it has ${symbols.join(', ') || 'none'}`,
       );
-  const sizes = Object.fromEntries(symbols.map((symbol) => [symbol, bind[symbol] ?? 1]));
-  return symbols.length ? bindSymbols(graph, sizes) : graph;
+  const sizes = Object.fromEntries(
+    symbols.map((symbol) => [
+      symbol,
+      (Object.hasOwn(bind, symbol) ? bind[symbol] : undefined) ?? 1,
+    ]),
+  );
+  const bound = symbols.length ? bindSymbols(graph, sizes) : graph;
+  requireMemory(bound);
+  return bound;
 }
 
 /** @throws UnsupportedError that lists every node the backend refuses, with its reason. */
@@ -36,7 +44,7 @@ export function requireInputs(graph: Graph, inputs: Tensors): void {
         `'${name}' is not an input; inputs are ${graph.inputs.map((input) => input.name).join(', ')}`,
       );
   for (const { name, type } of graph.inputs) {
-    const value = inputs[name];
+    const value = Object.hasOwn(inputs, name) ? inputs[name] : undefined;
     if (!value) throw new ModelError(`input '${name}' ${formatType(type)} is missing`);
     if (value.dtype !== type.dtype || !sameShape(value.shape, type.shape))
       throw new ModelError(

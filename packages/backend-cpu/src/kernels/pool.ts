@@ -3,7 +3,7 @@
  * window meets and how many: padding, dilation and ceil mode are settled when compiling. Where all windows are whole
  * the counts are constants and the loops over a window are unrolled.
  */
-import type { NodeOf } from '@decouple/ir';
+import { windowTaps, type NodeOf, type WindowAxis } from '@decouple/ir';
 import { advance, setScaled, storeLanes } from '../emit/simd.ts';
 import type { Delegation, Emitter, KernelContext, KernelPlan, Pointer, Vector } from '../kernel.ts';
 import { mapStrides, type MapStrides } from './conv-shape.ts';
@@ -33,39 +33,20 @@ interface PoolShape {
   readonly output: MapStrides;
 }
 
-interface AxisOptions {
-  readonly size: number;
-  readonly out: number;
-  readonly kernel: number;
-  readonly stride: number;
-  readonly before: number;
-  readonly after: number;
-  readonly dilation: number;
+interface AxisOptions extends WindowAxis {
   readonly includePad: boolean;
   /** Bytes between neighbours along the axis. */
   readonly bytes: number;
 }
 
 function axisOf(options: AxisOptions): Axis {
-  const { size, out, kernel, stride, before, after, dilation, includePad, bytes } = options;
-  const windows = Array.from({ length: out }, (_, place) => {
-    const taps = Array.from(
-      { length: kernel },
-      (_, tap) => place * stride + tap * dilation - before,
-    );
-    const inside = taps.filter((at) => at >= 0 && at < size);
-    const padded = taps.filter((at) => at < size + after).length;
-    return {
-      start: inside[0] ?? 0,
-      count: inside.length,
-      divisor: includePad ? padded : inside.length,
-    };
-  });
+  const { includePad, bytes } = options;
+  const windows = windowTaps(options);
   return {
-    starts: windows.map(({ start }) => start * bytes),
+    starts: windows.map(({ first, count }) => (count ? first * bytes : 0)),
     counts: windows.map(({ count }) => count),
-    divisors: windows.map(({ divisor }) => divisor),
-    step: dilation * bytes,
+    divisors: windows.map(({ count, padded }) => (includePad ? padded : count)),
+    step: options.dilation * bytes,
   };
 }
 
