@@ -5,6 +5,7 @@
 import {
   addToDim,
   isOp,
+  maxDimText,
   multiplyDims,
   subtractDims,
   sumDims,
@@ -16,8 +17,6 @@ import type { Knowledge } from './call.ts';
 
 /** Shape arithmetic is about a handful of numbers; longer tensors are data. */
 const maxElements = 64;
-/** Texts of symbolic sizes double when values are joined to themselves; past this length they are refused. */
-export const maxText = 10_000;
 
 type Contents = readonly Dim[] | undefined;
 
@@ -96,7 +95,7 @@ export function contentsOf(node: Node, type: ValueType | undefined, known: Knowl
   if (!mayHoldSizes(type)) return undefined;
   const result = compute(node, known);
   const small = result && result.length <= maxElements;
-  return small && result.every((dim) => typeof dim === 'number' || dim.length <= maxText)
+  return small && result.every((dim) => typeof dim === 'number' || dim.length <= maxDimText)
     ? result
     : undefined;
 }

@@ -9,23 +9,17 @@ import {
   recordOf,
   staticShape,
   typeOfTensor,
+  typeProblem,
   type Node,
   type ValueType,
 } from '@decouple/ir';
 import { cast, DecoupleError, int64, messageOf, ModelError, type Tensor } from '@decouple/tensor';
 import type { Collected } from './call.ts';
-import { contentsOf, maxText } from './contents.ts';
+import { contentsOf } from './contents.ts';
 import type { ImportState } from './state.ts';
 
-/** Elements that folding may make in all: a small file can't ask for unlimited memory. */
-const foldingBudget = 2 ** 28;
-
-/** Elements a node's results will have, or `undefined` when that is not known before running it. */
-function elementsMade(
-  state: ImportState,
-  node: Node,
-  types: readonly (ValueType | null)[],
-): number {
+/** What folding a node takes: elements made and multiply-accumulates; infinite when only running it tells. */
+function workOf(state: ImportState, node: Node, types: readonly (ValueType | null)[]): number {
   if (node.op === 'constant-of-shape') {
     const shape = state.contentsOf(node.inputs[0] as string) as readonly number[] | undefined;
     return shape?.reduce((product, dim) => product * Math.max(dim, 0), 1) ?? Infinity;
@@ -36,10 +30,13 @@ function elementsMade(
     ) as [number, number, number];
     return Math.max(0, Math.ceil((limit - start) / delta)) || 0;
   }
-  return types.reduce((sum, type) => sum + (type ? elementsOf(type) : Infinity), 0);
+  if (!types.every((type) => type !== null)) return Infinity;
+  const inputs = node.inputs.map((input) => state.typeOf(input));
+  const macs = recordOf(node.op).macs?.(inputs, node.attrs, types) ?? 0;
+  return types.reduce((sum, type) => sum + elementsOf(type), macs);
 }
 
-/** The results of a node of constants, unless they are more than folding may make. */
+/** The results of a node of constants, unless that is more work than folding may do. */
 function fold(
   state: ImportState,
   node: Node,
@@ -51,9 +48,9 @@ function fold(
     !node.inputs.every((name) => name === '' || state.constants.has(name))
   )
     return undefined;
-  const made = state.foldedElements + elementsMade(state, node, types);
-  if (made > foldingBudget) return undefined;
-  state.foldedElements = made;
+  const work = workOf(state, node, types);
+  if (work > state.foldingLeft) return undefined;
+  state.foldingLeft -= work;
   return interpretNode(
     node,
     node.inputs.map((name) => state.constants.get(name)),
@@ -64,8 +61,10 @@ function fold(
 export function place(state: ImportState, node: Node): void {
   const types = inferNode(node, state.typeOf);
   const [name] = node.outputs as [string];
-  if (types?.some((type) => type?.shape.some((dim) => `${dim}`.length > maxText)))
-    throw new ModelError(`'${name}' has a symbolic size of more than ${maxText} characters`);
+  for (const found of types ?? []) {
+    const problem = found && typeProblem(found);
+    if (problem !== null && problem !== undefined) throw new ModelError(`'${name}' ${problem}`);
+  }
   const [type] = types ?? [];
   let results = types && fold(state, node, types);
   if (!results && type) {

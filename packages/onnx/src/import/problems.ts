@@ -18,7 +18,7 @@ export const throwFirst: Report = (node, op, error) => {
 export const collectInto =
   (problems: Problem[]): Report =>
   (node, op, error) => {
-    if (!(error instanceof DecoupleError)) throw error;
+    if (!(within('', error) instanceof DecoupleError)) throw error;
     const place = formatProblem({ node, op, message: '' });
     const text = messageOf(error);
     const message = text.startsWith(place) ? text.slice(place.length) : text;

@@ -1,7 +1,7 @@
 /** The state of one import: what is known of the values so far, the nodes so far, and names that are free. */
 import { typeOfTensor, type Dim, type GraphInput, type Node, type ValueType } from '@decouple/ir';
 import { numbersOf, type Tensor } from '@decouple/tensor';
-import type { GraphProto } from '../proto.ts';
+import type { GraphProto, NodeProto } from '../proto.ts';
 import type { Knowledge } from './call.ts';
 import { mayHoldSizes } from './contents.ts';
 import { declaredTypes, initializersOf, inputsOf } from './header.ts';
@@ -22,7 +22,27 @@ export interface ImportState extends Knowledge {
   readonly report: Report;
   /** Why nodes are opaque, by node name. */
   readonly refusals: Map<string, string>;
-  foldedElements: number;
+  /** Work, in elements made and multiply-accumulates, that folding may still take. */
+  foldingLeft: number;
+}
+
+/** Folding may do so much work, and more in proportion to the weights of the file: a small file can't ask for much. */
+const foldingBase = 2 ** 22;
+const foldingPerElement = 4;
+
+/**
+ * The wanted name, or one with a number behind it when it is taken. It is taken then.
+ * @param taken names with the last number tried behind each.
+ */
+function freeName(taken: Map<string, number>, wanted: string): string {
+  let count = taken.get(wanted) ?? 0;
+  let name = wanted;
+  if (count)
+    do name = `${wanted}.${++count}`;
+    while (taken.has(name));
+  taken.set(wanted, Math.max(count, 1));
+  taken.set(name, taken.get(name) ?? 1);
+  return name;
 }
 
 /** What an import starts from. */
@@ -36,15 +56,14 @@ export interface ImportStart {
 
 /** Reports inputs and initializers that are malformed. */
 export function createState({ proto, opsets, fixed, report }: ImportStart): ImportState {
-  const inputs = inputsOf(proto, report).filter(({ name }) => !(name in fixed));
+  const inputs = inputsOf(proto, report).filter(({ name }) => !Object.hasOwn(fixed, name));
   const constants = new Map([...initializersOf(proto, report), ...Object.entries(fixed)]);
   const types = new Map(inputs.map(({ name, type }) => [name, type]));
   for (const [name, value] of constants) types.set(name, typeOfTensor(value));
   const contents = new Map<string, readonly Dim[]>();
-  const taken = new Set([
-    ...types.keys(),
-    ...proto.node.flatMap((node) => [node.name, ...node.output]),
-  ]);
+  const names = [...types.keys(), ...proto.node.flatMap((node) => [node.name, ...node.output])];
+  const taken = new Map(names.map((name) => [name, 1]));
+  const held = [...constants.values()].reduce((sum, { data }) => sum + data.length, 0);
   return {
     proto,
     opsets,
@@ -61,7 +80,7 @@ export function createState({ proto, opsets, fixed, report }: ImportStart): Impo
     nodes: [],
     report,
     refusals: new Map(),
-    foldedElements: 0,
+    foldingLeft: foldingBase + foldingPerElement * held,
     symbols: new Set(
       inputs.flatMap(({ type }) => type.shape.filter((dim) => typeof dim === 'string')),
     ),
@@ -72,12 +91,7 @@ export function createState({ proto, opsets, fixed, report }: ImportStart): Impo
       if (!constant) return contents.get(value);
       return mayHoldSizes(constant) ? numbersOf(constant) : undefined;
     },
-    fresh(wanted) {
-      let name = wanted;
-      for (let count = 2; taken.has(name); count++) name = `${wanted}.${count}`;
-      taken.add(name);
-      return name;
-    },
+    fresh: (wanted) => freeName(taken, wanted),
   };
 }
 
@@ -85,13 +99,12 @@ export function createState({ proto, opsets, fixed, report }: ImportStart): Impo
 export function nodeNames(proto: GraphProto): string[] {
   const counts = new Map<string, number>();
   for (const { name } of proto.node) counts.set(name, (counts.get(name) ?? 0) + 1);
-  const used = new Set<string>();
-  return proto.node.map((node, index) => {
-    const own = node.name !== '' && counts.get(node.name) === 1;
-    let name = own ? node.name : (node.output.find(Boolean) ?? `${node.opType}.${index}`);
-    // An output's name may be another node's: values and nodes have separate names in ONNX.
-    while (used.has(name) || (!own && counts.get(name) === 1)) name += '.node';
-    used.add(name);
-    return name;
-  });
+  const isOwn = ({ name }: NodeProto): boolean => name !== '' && counts.get(name) === 1;
+  // An output's name may be another node's: values and nodes have separate names in ONNX.
+  const used = new Map(proto.node.filter(isOwn).map(({ name }) => [name, 1]));
+  return proto.node.map((node, index) =>
+    isOwn(node)
+      ? node.name
+      : freeName(used, node.output.find(Boolean) ?? `${node.opType}.${index}`),
+  );
 }
