@@ -3,9 +3,16 @@
  * anything thrown on purpose anywhere in the project is one of these.
  */
 
+/** Files name things as they like, by megabytes if they want: messages are cut here. */
+const maxMessage = 4000;
+
 /** Base of all errors thrown on purpose. `instanceof DecoupleError` tells a user's error from a bug. */
 export class DecoupleError extends Error {
   override readonly name: string = 'DecoupleError';
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message.length > maxMessage ? `${message.slice(0, maxMessage)} …` : message, options);
+  }
 }
 
 /** A model is malformed, or an operation does not fit the shapes it is given. Names the node or file. */
