@@ -1,6 +1,6 @@
 /** Ops that move elements or compute shapes. Lists that newer opsets pass as inputs must be constant by now. */
 import { divideDim, multiplyDims, type AttrsInput, type Dim } from '@decouple/ir';
-import { float32, int64, numbersOf, type Tensor } from '@decouple/tensor';
+import { float32, int64, ModelError, numbersOf, type Tensor } from '@decouple/tensor';
 import { integersAt, integersOf, type Call, type Importer } from './call.ts';
 import { clampInteger } from './attributes.ts';
 
@@ -165,13 +165,18 @@ const split: Importer = (call) => {
       : integersAt(call, 'split', 1, 2);
   if ('refusal' in given) return given.refusal;
   const size = sizeAt(call, axis);
-  const parts = call.attrs.integer('num_outputs', call.outputs.length);
+  const parts = call.outputs.length;
+  const asked = call.attrs.integer('num_outputs', parts);
+  if (asked !== parts) throw new ModelError(`num_outputs is ${asked}, the node has ${parts}`);
   let sizes = given.list;
   if (!sizes) {
     if (size === undefined) return 'the size of the axis is unknown';
     const equal = Math.ceil(size / parts);
     sizes = range(parts).map((part) => Math.max(0, Math.min(equal, size - part * equal)));
   }
+  const sum = sizes.reduce((all, part) => all + part, 0);
+  if (sizes.length !== parts || (size !== undefined && sum !== size))
+    throw new ModelError(`parts of [${sizes.join(',')}] don't split ${size ?? '?'} in ${parts}`);
   let start = 0;
   for (const [place, output] of call.outputs.entries()) {
     const stop = start + (sizes[place] ?? 0);
