@@ -1,5 +1,5 @@
 /** Files: read whole into memory of their own, and written so that they appear complete or not at all. */
-import { open, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
+import { open, realpath, rename, rm, stat, writeFile, type FileHandle } from 'node:fs/promises';
 import { DataError, messageOf } from './errors.ts';
 
 /** Several reads of this size at once are fastest: each stays within the processor's cache. */
@@ -70,11 +70,28 @@ export interface WholeFile {
   readonly content: string | Uint8Array | Iterable<Uint8Array>;
 }
 
-async function writeTemporary({ path, content }: WholeFile): Promise<void> {
-  const file = await open(path, 'w');
+/** Where content goes: to what a link leads to, under a temporary name; to devices and pipes at once. */
+interface Destination {
+  readonly target: string;
+  readonly temporary: string | undefined;
+}
+
+async function destinationOf(path: string): Promise<Destination> {
+  const target = await realpath(path).catch(() => path);
+  const known = await stat(target).catch(() => undefined);
+  if (known?.isDirectory()) throw new Error('it is a folder');
+  const replaceable = !known || known.isFile();
+  return { target, temporary: replaceable ? `${target}.${process.pid}.tmp` : undefined };
+}
+
+async function writeTo(
+  { target, temporary }: Destination,
+  content: WholeFile['content'],
+): Promise<void> {
+  const file = await open(temporary ?? target, 'w');
   try {
     await writeFile(file, content);
-    await file.sync();
+    if (temporary !== undefined) await file.sync();
   } finally {
     await file.close();
   }
@@ -85,19 +102,22 @@ async function writeTemporary({ path, content }: WholeFile): Promise<void> {
  * @throws DataError naming the file; no temporary file remains.
  */
 export async function writeFilesWhole(files: readonly WholeFile[]): Promise<void> {
-  const temporary = (path: string): string => `${path}.${process.pid}.tmp`;
+  const destinations: Destination[] = [];
   let current = files[0]?.path ?? '';
   try {
     for (const { path, content } of files) {
       current = path;
-      await writeTemporary({ path: temporary(path), content });
+      const destination = await destinationOf(path);
+      destinations.push(destination);
+      await writeTo(destination, content);
     }
-    for (const { path } of files) {
-      current = path;
-      await rename(temporary(path), path);
+    for (const [index, { target, temporary }] of destinations.entries()) {
+      current = files[index]?.path ?? target;
+      if (temporary !== undefined) await rename(temporary, target);
     }
   } catch (error) {
-    for (const { path } of files) await rm(temporary(path), { force: true }).catch(() => undefined);
+    for (const { temporary } of destinations)
+      if (temporary !== undefined) await rm(temporary, { force: true }).catch(() => undefined);
     throw new DataError(`${current}: can't be written: ${messageOf(error)}`, { cause: error });
   }
 }

@@ -2,7 +2,7 @@
  * Dense tensors in row-major order over typed arrays. A tensor is plain data: immutable by convention,
  * shared freely, never copied by passes.
  */
-import { ModelError } from './errors.ts';
+import { messageOf, ModelError, UnsupportedError } from './errors.ts';
 
 /** Element types. `bool` is stored as bytes 0/1, `float16` and `bfloat16` are widened to float32 on import. */
 export const dtypes = [
@@ -87,9 +87,18 @@ export function sameTensor(a: Tensor, b: Tensor): boolean {
   return true;
 }
 
-/** A zeroed array of `size` elements. */
+/**
+ * A zeroed array of `size` elements.
+ * @throws UnsupportedError when the engine can't hold or the machine can't give so many.
+ */
 export function allocate<D extends DType>(dtype: D, size: number): ArrayOf[D] {
-  return new arrays[dtype](size) as ArrayOf[D];
+  try {
+    return new arrays[dtype](size) as ArrayOf[D];
+  } catch (error) {
+    throw new UnsupportedError(`no memory for ${size} elements of ${dtype}: ${messageOf(error)}`, {
+      cause: error,
+    });
+  }
 }
 
 /** `size` elements in a buffer from `byteOffset` on, which must be a multiple of the element's size; not copied. */

@@ -18,7 +18,9 @@ import {
   sizeOf,
   stridesOf,
   tensor,
+  UnsupportedError,
 } from '@decouple/tensor';
+import { damaged, damagedText } from '@decouple/tensor/mutations';
 
 const shapes = fc.array(fc.integer({ min: 0, max: 5 }), { maxLength: 4 });
 
@@ -90,4 +92,44 @@ test('16-bit floats round to their neighbours, halfway to the even one', () => {
     expect(roundToFloat16(-nearest(0.51), 'bfloat16')).toBe(-high);
     expect(roundToFloat16(nearest(0.5), 'bfloat16')).toBe(bits % 2 ? high : low);
   }
+});
+
+test('damaged .npy files give an array or a DataError', () => {
+  const bytes = formatNpy(float32([2, 3], [1, 2, 3, 4, 5, 6]));
+  const reads = (damagedBytes: Uint8Array): boolean => {
+    try {
+      const { shape, data } = parseNpy(damagedBytes, 'x.npy');
+      expect(data.length).toBe(sizeOf(shape));
+      return true;
+    } catch (error) {
+      expect(error).toBeInstanceOf(DataError);
+      expect(String(error)).toMatch(/x\.npy: /);
+      return false;
+    }
+  };
+  for (let length = 0; length < bytes.length; length++)
+    expect(reads(bytes.subarray(0, length))).toBe(false);
+  const random = createRandom(6);
+  const tokens = ['(', ')', '-1', '1099511627776', '<f8', 'True', '1e3', '0x10', ', '].map((text) =>
+    new TextEncoder().encode(text),
+  );
+  let accepted = 0;
+  for (let round = 0; round < 10_000; round++)
+    accepted += Number(reads(damaged(bytes, random, { tokens })));
+  expect(accepted).toBeGreaterThan(100);
+});
+
+test('damage is the same for the same seed', () => {
+  const text = 'the same text, twice';
+  const damages = (): string[] => {
+    const random = createRandom(7);
+    return Array.from({ length: 50 }, () => damagedText(text, random));
+  };
+  expect(damages()).toEqual(damages());
+  expect(new Set(damages()).size).toBeGreaterThan(30);
+});
+
+test('an array that the engine can not hold is an error of ours', () => {
+  expect(() => allocate('float32', 2 ** 50)).toThrow(UnsupportedError);
+  expect(() => allocate('uint8', -1)).toThrow(UnsupportedError);
 });
