@@ -16,9 +16,12 @@ export function editDistance(a: string, b: string): number {
   return previous[b.length] as number;
 }
 
+/** Names longer than this are no typing errors, and comparing them takes long. */
+const maxLength = 100;
+
 /** `; did you mean 'x'?` when one of `names` is close to `name`, else a list of all names. */
 export function suggestion(name: string, names: readonly string[]): string {
-  const ranked = names
+  const ranked = (name.length > maxLength ? [] : names)
     .map((other) => ({ other, distance: editDistance(name.toLowerCase(), other.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
   const best = ranked[0];

@@ -121,12 +121,14 @@ function readValue(reader: Reader, path: readonly string[], positions: Positions
 
 function readEntries(reader: Reader, path: readonly string[], positions: Positions): OptionValues {
   const entries: [string, OptionValue][] = [];
+  const seen = new Set<string>();
   if (reader.take('}')) return {};
   do {
     const position = reader.position();
     const key = reader.word('an option').text;
-    if (entries.some(([other]) => other === key))
+    if (seen.has(key))
       throw new OptionError(`pipeline, ${place(position)}option '${key}' is set twice`);
+    seen.add(key);
     reader.expect('=', `'=' after '${key}'`);
     positions.set(pathKey([...path, key]), position);
     entries.push([key, readValue(reader, [...path, key], positions)]);

@@ -86,6 +86,7 @@ function describeIssue(issue: Issue, schema: z.ZodObject, given: unknown): strin
   if (issue.code === 'unrecognized_keys') {
     const known = path.length ? [] : Object.keys(schema.shape);
     return issue.keys
+      .slice(0, 5)
       .map((key) => `no option '${[...path, key].join('.')}'${suggestion(key, known)}`)
       .join('; ');
   }
