@@ -76,9 +76,10 @@ export function tensorDataset(
   const scale = x.dtype === 'uint8' ? 255 : 1;
   const source = x.data as ArrayLike<number>;
   const load = (indices: readonly number[]): Tensor<'float32'> => {
+    const outside = indices.find((sample) => sample >= count);
+    if (outside !== undefined) throw new DataError(`${name}: sample ${outside} of ${count}`);
     const out = allocate('float32', indices.length * size);
     indices.forEach((sample, place) => {
-      if (sample >= count) throw new DataError(`${name}: sample ${sample} of ${count}`);
       for (let channel = 0, at = 0; channel < channels; channel++) {
         const [shift, factor] = [mean[channel] as number, std[channel] as number];
         for (let end = at + size / channels; at < end; at++)

@@ -1,5 +1,14 @@
 /** The text syntax: what is printed reads back as the same graph, and mistakes are named with their place. */
-import { createRandom, float32, int64, tensor, zeros, type Tensor } from '@decouple/tensor';
+import {
+  createRandom,
+  float32,
+  int64,
+  ModelError,
+  tensor,
+  zeros,
+  type Tensor,
+} from '@decouple/tensor';
+import { damagedText } from '@decouple/tensor/mutations';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
@@ -253,6 +262,20 @@ describe('mistakes', () => {
   test.each(wrong)('%s', (text, message) => {
     expect(() => parseGraph(text)).toThrow(message);
     expect(() => parseGraph(text)).toThrow(expect.objectContaining({ name: 'ModelError' }));
+  });
+
+  test('ten thousand damaged texts give a graph or a ModelError', () => {
+    const random = createRandom(5);
+    const tokens = ['%x', 'relu(', 'const ', 'float32[', 'fill(', '"', '{', '1099511627776', '-1'];
+    let accepted = 0;
+    for (let round = 0; round < 10_000; round++)
+      try {
+        expect(verify(parseGraph(damagedText(small, random, tokens)))).toEqual([]);
+        accepted++;
+      } catch (error) {
+        if (!(error instanceof ModelError)) throw error;
+      }
+    expect(accepted).toBeGreaterThan(50);
   });
 
   test('any damage to a text gives a graph or a ModelError', () => {
