@@ -4,7 +4,7 @@
  * engines of a network get the same input, and their outputs are compared: a fast wrong answer does not count.
  */
 import { fastest, median, type Backend, type Executable, type Tensors } from '@decouple/backend';
-import type { Graph } from '@decouple/ir';
+import { requireSmall, type Dim, type Graph } from '@decouple/ir';
 import {
   createRandom,
   difference,
@@ -53,19 +53,27 @@ export interface BenchmarkResult {
   readonly failed?: string;
 }
 
-/** Standard normal inputs for all inputs of a graph; symbolic dimensions from `bind`, else 1. */
+/**
+ * Standard normal inputs for all inputs of a graph; symbolic dimensions from `bind`, else 1.
+ * @throws UnsupportedError when an input is not float32 or too large.
+ */
 export function randomInputs(
   graph: Graph,
   bind: Readonly<Record<string, number>> = {},
   seed = 1,
 ): Record<string, Tensor> {
+  const sizeOfDim = (dim: Dim): number => {
+    if (typeof dim === 'number') return dim;
+    return (Object.hasOwn(bind, dim) ? bind[dim] : undefined) ?? 1;
+  };
   return Object.fromEntries(
-    graph.inputs.map(({ name, type }) => {
-      if (type.dtype !== 'float32')
+    graph.inputs.map(({ name, type: { dtype, shape: dims } }) => {
+      if (dtype !== 'float32')
         throw new UnsupportedError(
-          `input '${name}' is ${type.dtype}; random inputs are made for float32 only`,
+          `input '${name}' is ${dtype}; random inputs are made for float32 only`,
         );
-      const shape = type.shape.map((dim) => (typeof dim === 'string' ? (bind[dim] ?? 1) : dim));
+      const shape = dims.map(sizeOfDim);
+      requireSmall([{ dtype, shape }]);
       const random = createRandom(seed).fork(name);
       return [name, float32(shape, normals(random, sizeOf(shape)))];
     }),

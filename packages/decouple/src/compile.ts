@@ -76,6 +76,10 @@ export function batchingFor(
       `${data.name}: samples are [${data.sampleShape.join(', ')}], input '${input.name}' of '${graph.name}' wants [${sample.join(', ')}]`,
     );
   const size = typeof batch === 'number' ? batch : wished;
+  if (size < 1)
+    throw new DataError(
+      `${data.name}: input '${input.name}' of '${graph.name}' takes batches of ${size} samples`,
+    );
   const bind = sizesFor(graph, { [input.name]: [size, ...data.sampleShape] });
   return { input: input.name, size, bind, symbols: symbolsOf(graph) };
 }

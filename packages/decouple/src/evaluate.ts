@@ -99,7 +99,7 @@ export async function evaluate(
       const { scores, classes } = scoresOf(graph, outputs, batching.size);
       indices.forEach((sample, place) => {
         const label = labels[sample] as number;
-        if (!(label >= 0 && label < classes))
+        if (!(Number.isInteger(label) && label >= 0 && label < classes))
           throw new DataError(
             `${data.name}: sample ${sample} has label ${label}; '${graph.name}' has ${classes} classes`,
           );
