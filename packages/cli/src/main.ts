@@ -17,11 +17,13 @@ function listenForSignals(): AbortSignal {
   return controller.signal;
 }
 
-// A reader that has seen enough, as `| head`, is no error.
+// A reader that has seen enough, as `| head`, is no error; a full disk is.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
-    throw error;
+    if (stream === process.stdout)
+      process.stderr.write(`decouple: standard output can't be written: ${error.message}\n`);
+    process.exit(1);
   });
 
 const { version } = JSON.parse(
