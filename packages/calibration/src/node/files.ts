@@ -43,6 +43,11 @@ export function readNpy(path: string): Tensor {
 const imageTypes = new Set(['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif']);
 const isImage = (name: string): boolean => imageTypes.has(extname(name).toLowerCase());
 
+/** What is decoded, whatever a file is called: formats that are programs, as SVG and PDF, are not. */
+const imageFormats: ReadonlySet<string> = new Set(['png', 'jpeg', 'webp', 'gif', 'tiff', 'heif']);
+/** Pixels beyond which a file is taken for a bomb: a few bytes can claim any number. */
+const maxPixels = 1e8;
+
 interface ImageFile {
   readonly path: string;
   readonly label: number;
@@ -81,7 +86,10 @@ async function decodeImage(
   try {
     // Loaded with the first image: arrays don't need it, and its native code takes a while.
     const { default: sharp } = await import('sharp');
-    const image = sharp(path).rotate().removeAlpha().resize(columns, rows, { fit: 'cover' });
+    const source = sharp(path, { limitInputPixels: maxPixels });
+    const { format } = await source.metadata();
+    if (!imageFormats.has(format)) throw new Error(`it holds ${format}`);
+    const image = source.rotate().removeAlpha().resize(columns, rows, { fit: 'cover' });
     const raw = await (channels === 1 ? image.greyscale() : image.toColourspace('srgb'))
       .raw()
       .toBuffer({ resolveWithObject: true });
