@@ -9,7 +9,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWorkplace, decouple, type Workplace } from './support.ts';
 
 const bin = fileURLToPath(new URL('../bin/decouple.js', import.meta.url));
-const repository = fileURLToPath(new URL('../../../', import.meta.url));
 
 interface Ended {
   readonly code: number | null;
@@ -83,26 +82,6 @@ describe.skipIf(process.platform === 'win32')('the system refuses', () => {
     expect(outcome.stderr).toMatch(/can't be written|model files are/);
     expect(outcome.stderr).toMatch(oneLine);
     expect(outcome).toMatchObject({ code: 1, stdout: '' });
-    expect(readdirSync(results())).toEqual([]);
-  });
-
-  it('Ctrl-C in the middle: 130, and no files', async () => {
-    const models = `${repository}test-models/`;
-    const argv = [
-      ...[
-        'optimize',
-        `${models}resnet20-cifar10.onnx`,
-        '-p',
-        'fold-batch-norm, decouple{macs=0.4x}',
-      ],
-      ...['--calibrate', `${models}cifar10-subset/calibrate`, '-o', `${results()}/fast.onnx`],
-    ];
-    const child = spawn(process.execPath, [bin, ...argv], { stdio: ['ignore', 'pipe', 'pipe'] });
-    // The first line of progress comes from the middle of the work.
-    child.stderr.once('data', () => child.kill('SIGINT'));
-    const { code, stdout, stderr } = await ended(child);
-    expect(stderr).toMatch(/^optimize: [^\n]*\n(optimize: [^\n]*\n)*decouple: cancelled\n$/);
-    expect({ code, stdout }).toEqual({ code: 130, stdout: '' });
     expect(readdirSync(results())).toEqual([]);
   });
 });
