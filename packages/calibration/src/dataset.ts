@@ -47,6 +47,9 @@ export function channelValues(
   );
 }
 
+/** Elements of one sample beyond which its shape is taken for a mistake. */
+const maxSampleSize = 2 ** 28;
+
 /**
  * A data set in memory.
  * @param x samples `[count, channels, …]`, uint8 (scaled to 0..1) or float32.
@@ -67,12 +70,15 @@ export function tensorDataset(
     throw new DataError(`${name}: samples must be uint8 or float32, got ${x.dtype}`);
   if (y && y.data.length !== count)
     throw new DataError(`${name}: ${y.data.length} labels for ${count} samples`);
+  const sampleShape = x.shape.slice(1);
+  const size = sizeOf(sampleShape);
+  // An array without elements can claim any sizes.
+  if (size < 1 || size > maxSampleSize)
+    throw new DataError(`${name}: samples of [${sampleShape.join(', ')}] are no images`);
   const mean = channelValues(preprocess.mean, channels, 0, `${name}: mean`);
   const std = channelValues(preprocess.std, channels, 1, `${name}: std`);
   if (std.some((value) => !(value > 0)))
     throw new DataError(`${name}: std must be positive, got ${std.join(', ')}`);
-  const sampleShape = x.shape.slice(1);
-  const size = sizeOf(sampleShape);
   const scale = x.dtype === 'uint8' ? 255 : 1;
   const source = x.data as ArrayLike<number>;
   const load = (indices: readonly number[]): Tensor<'float32'> => {
