@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { damaged } from '@decouple/tensor/mutations';
-import { allocate, createRandom, formatNpy, parseNpy, zeros, type Random } from '@decouple/tensor';
+import { allocate, formatNpy, parseNpy, zeros, type Random } from '@decouple/tensor';
 import {
   builtInPasses,
   exportOnnx,

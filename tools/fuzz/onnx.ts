@@ -44,12 +44,13 @@ const changes: readonly Change[] = [
   function attribute(graph, random) {
     const found = pick(random, pick(random, graph.node)?.attribute ?? []);
     if (!found) return;
-    if (found.type === AttributeType.INTS && found.ints.length && random.below(3))
+    const type: number = found.type;
+    if (type === AttributeType.INTS && found.ints.length && random.below(3))
       found.ints[random.below(found.ints.length)] = pick(random, numbers) ?? 0n;
-    else if (found.type === AttributeType.INTS)
+    else if (type === AttributeType.INTS)
       found.ints = Array.from({ length: random.below(7) }, () => pick(random, numbers) ?? 0n);
-    else if (found.type === AttributeType.INT) found.i = pick(random, numbers) ?? 0n;
-    else if (found.type === AttributeType.FLOAT) found.f = pick(random, reals) ?? 0;
+    else if (type === AttributeType.INT) found.i = pick(random, numbers) ?? 0n;
+    else if (type === AttributeType.FLOAT) found.f = pick(random, reals) ?? 0;
     else found.type = random.below(12);
   },
   function dimensions(graph, random) {
