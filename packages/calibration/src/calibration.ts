@@ -6,7 +6,7 @@
  */
 import type { Backend, Executable } from '@decouple/backend';
 import { extractGraph, symbolsOf, usesOf, type Graph } from '@decouple/ir';
-import { DataError, float32, ModelError, type Tensor } from '@decouple/tensor';
+import { DataError, float32, ModelError, nextTurn, type Tensor } from '@decouple/tensor';
 import { batchesOf, type Dataset } from './dataset.ts';
 import { createFingerprints } from './fingerprint.ts';
 
@@ -206,7 +206,7 @@ export function createCalibration(options: CalibrationOptions): Calibration {
     const kept = new Map<string, Tensor[]>(missing.map((value) => [value, []]));
     try {
       for (const [index, samples] of indices.entries()) {
-        signal?.throwIfAborted();
+        await nextTurn(signal);
         const sources = new Map<string, Tensor>();
         for (const [value, batches] of held) sources.set(value, batches[index] as Tensor);
         if (needsImages) sources.set(inputName, await dataset.batch(samples));

@@ -7,7 +7,15 @@ import type { Backend } from '@decouple/backend';
 import { cpu } from '@decouple/backend-cpu';
 import { batchesOf, sampleDataset, type Dataset } from '@decouple/calibration';
 import type { Graph } from '@decouple/ir';
-import { DataError, float32, floats, ModelError, sizeOf, type Tensor } from '@decouple/tensor';
+import {
+  DataError,
+  float32,
+  floats,
+  ModelError,
+  nextTurn,
+  sizeOf,
+  type Tensor,
+} from '@decouple/tensor';
 import { batchingFor, compile } from './compile.ts';
 
 export interface EvaluateOptions {
@@ -93,7 +101,7 @@ export async function evaluate(
   let [top1, top5] = [0, 0];
   try {
     for (const indices of batchesOf(data.samples, batching.size)) {
-      options.signal?.throwIfAborted();
+      await nextTurn(options.signal);
       const batch = padBatch(await data.batch(indices), batching.size);
       const outputs = await executable.run({ [batching.input]: batch });
       const { scores, classes } = scoresOf(graph, outputs, batching.size);

@@ -3,3 +3,4 @@ export * from './npy.ts';
 export * from './random.ts';
 export * from './rounding.ts';
 export * from './tensor.ts';
+export * from './turn.ts';
