@@ -18,14 +18,14 @@ export interface InterpretOptions {
  */
 export function interpretNode(node: Node, inputs: readonly (Tensor | undefined)[]): Tensor[] {
   try {
-    const { infer, reference } = recordOf(node.op);
+    const record = recordOf(node.op);
     requireSmall(
-      infer(
+      record.infer(
         inputs.map((value) => value && typeOfTensor(value)),
         node.attrs,
       ),
     );
-    return reference(inputs, node.attrs);
+    return record.reference(inputs, node.attrs);
   } catch (error) {
     const wrap = error instanceof UnsupportedError ? UnsupportedError : ModelError;
     throw new wrap(`${node.op} '${node.name}': ${messageOf(error)}`, { cause: error });
