@@ -9,6 +9,7 @@ import { collapse, emitNest, type Nest } from '../emit/nest.ts';
 import { storeLanes } from '../emit/simd.ts';
 import type { Call, Emitter, KernelContext, Pointer, Vector } from '../kernel.ts';
 import type { View } from '../layout.ts';
+import { emitTransposedCopy, transposedAxes } from './transposed-copy.ts';
 
 /** Leaves the result for the operands on the stack. */
 export type MapBody = (f: Emitter, operands: readonly Vector[]) => void;
@@ -85,5 +86,13 @@ export function mapCalls(
 }
 
 /** Calls that copy `from` to `to`, which have equal shapes but may differ in layout. */
-export const copyCalls = (context: KernelContext, to: View, from: View): Call[] =>
-  mapCalls(context, to, [from], { name: 'copy', body: (f, [x]) => f.get(x as Vector) });
+export function copyCalls(context: KernelContext, to: View, from: View): Call[] {
+  const nest = collapse({ sizes: to.shape, strides: [to.strides, from.strides] });
+  const axes = transposedAxes(nest);
+  if (!axes || sizeOf(to.shape) === 0)
+    return mapCalls(context, to, [from], { name: 'copy', body: (f, [x]) => f.get(x as Vector) });
+  const name = context.function('transposed-copy', nest, 2, (f, args) =>
+    emitTransposedCopy(f, args, nest, axes),
+  );
+  return [{ function: name, args: [to.address, from.address] }];
+}
