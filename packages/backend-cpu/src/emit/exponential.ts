@@ -11,28 +11,34 @@ const coefficients = [
   1.98756915e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 0.5,
 ];
 
-/** Replaces the vector on the stack by its exponential. Locals `r` and `n` are overwritten. */
-export function exponential(f: Emitter, r: Vector, n: Vector): void {
-  const [p] = f.locals('v128', 1) as [Vector];
-  f.f32x4(88).op('f32x4.pmin').tee(r).f32x4(log2e).op('f32x4.mul', 'f32x4.nearest').set(n);
-  const belowRange = f.local('v128');
-  f.get(r).f32x4(-87).op('f32x4.lt').set(belowRange);
+/** Splits the vector on the stack: `r` becomes eʳ - 1 of its remainder, and 2ⁿ is left on the stack. */
+function reduce(f: Emitter, r: Vector, n: Vector): void {
+  const p = f.local('v128');
+  f.tee(r).f32x4(log2e).op('f32x4.mul', 'f32x4.nearest').set(n);
   for (const part of [ln2High, ln2Low])
     f.get(r).get(n).f32x4(part).op('f32x4.mul', 'f32x4.sub').set(r);
   f.f32x4(coefficients[0] as number).set(p);
   for (const coefficient of coefficients.slice(1))
     f.get(p).get(r).op('f32x4.mul').f32x4(coefficient).op('f32x4.add').set(p);
-  f.get(p)
-    .get(r)
-    .op('f32x4.mul')
-    .get(r)
-    .op('f32x4.mul')
-    .get(r)
-    .op('f32x4.add')
-    .f32x4(1)
-    .op('f32x4.add');
+  f.get(p).get(r).op('f32x4.mul').get(r).op('f32x4.mul').get(r).op('f32x4.add').set(r);
   f.get(n).op('i32x4.trunc_sat_f32x4_s').i32x4(127).op('i32x4.add').i32(23).op('i32x4.shl');
-  f.op('f32x4.mul').get(belowRange).op('v128.andnot');
+}
+
+/** Replaces the vector on the stack by its exponential. Locals `r` and `n` are overwritten. */
+export function exponential(f: Emitter, r: Vector, n: Vector): void {
+  const belowRange = f.local('v128');
+  f.f32x4(88).op('f32x4.pmin').tee(r).f32x4(-87).op('f32x4.lt').set(belowRange);
+  f.get(r);
+  reduce(f, r, n);
+  f.get(r).f32x4(1).op('f32x4.add', 'f32x4.mul').get(belowRange).op('v128.andnot');
+}
+
+/** Replaces x on the stack by eˣ - 1 = 2ⁿ · (eʳ - 1) + (2ⁿ - 1), which keeps its digits near 0. */
+export function exponentialMinusOne(f: Emitter, r: Vector, n: Vector): void {
+  const power = f.local('v128');
+  f.f32x4(88).op('f32x4.pmin').f32x4(-87).op('f32x4.pmax');
+  reduce(f, r, n);
+  f.tee(power).get(r).op('f32x4.mul').get(power).f32x4(1).op('f32x4.sub', 'f32x4.add');
 }
 
 /** Replaces x on the stack by 1 / (1 + e⁻ˣ). */

@@ -1,6 +1,6 @@
 /** Arithmetic and activations, element by element. */
 import type { NodeOf, OpKind } from '@decouple/ir';
-import { exponentialBodies } from './elementwise-bodies.ts';
+import { exponentialBelow, exponentialBodies } from './elementwise-bodies.ts';
 import { mapCalls, type MapBody } from './map.ts';
 import { activate } from '../emit/simd.ts';
 import type { Delegation, KernelContext, KernelPlan, Vector } from '../kernel.ts';
@@ -24,6 +24,11 @@ type UnaryKind =
   | 'hard-sigmoid'
   | 'hard-swish'
   | 'exp'
+  | 'elu'
+  | 'selu'
+  | 'softplus'
+  | 'erf'
+  | 'log'
   | keyof typeof instructions;
 type BinaryKind = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';
 
@@ -43,11 +48,16 @@ function unaryBody(node: OneOf<UnaryKind>): MapBody {
       return (f, [x]) => activate(f.get(x as Vector), { kind: 'clip', min, max }, x as Vector);
     }
     case 'sigmoid':
-      return exponentialBodies.sigmoid;
     case 'tanh':
-      return exponentialBodies.tanh;
     case 'exp':
-      return exponentialBodies.exp;
+    case 'softplus':
+    case 'erf':
+    case 'log':
+      return exponentialBodies[node.op];
+    case 'elu':
+      return exponentialBelow(node.attrs.alpha, 1);
+    case 'selu':
+      return exponentialBelow(node.attrs.alpha, node.attrs.gamma);
     case 'sqrt':
     case 'abs':
     case 'floor':
