@@ -21,7 +21,7 @@ new WebAssembly.Instance(module, { env: { memory } }).exports.serve();`;
 
 /** Workers of Node for `cpu({ workers: nodeWorkers })`. They don't keep the process alive. */
 export const nodeWorkers: StartWorker = (workerData) => {
-  const worker = new Worker(source, { eval: true, workerData });
+  const worker = new Worker(source, { eval: true, execArgv: [], workerData });
   worker.unref();
   return () => void worker.terminate();
 };

@@ -158,28 +158,3 @@ export class WinogradTransforms {
     this.signed(low, pair[1], factors[1] as number);
   }
 }
-
-/** Writes the t × t matrix G g Gᵀ row by row; `g` is 3 × 3, `between` a scratch of t × 3. */
-export function transformWeights(
-  target: Float64Array,
-  g: Float32Array,
-  between: Float64Array,
-  tile: TileSize,
-): void {
-  const rows = weightTransforms[tile];
-  const size = reachOf(tile);
-  rows.forEach(([a, b, c], i) => {
-    for (let w = 0; w < 3; w++)
-      between[3 * i + w] =
-        (a as number) * (g[w] as number) +
-        (b as number) * (g[3 + w] as number) +
-        (c as number) * (g[6 + w] as number);
-  });
-  for (let i = 0; i < size; i++)
-    rows.forEach(([a, b, c], j) => {
-      target[i * size + j] =
-        (a as number) * (between[3 * i] as number) +
-        (b as number) * (between[3 * i + 1] as number) +
-        (c as number) * (between[3 * i + 2] as number);
-    });
-}

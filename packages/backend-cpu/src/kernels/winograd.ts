@@ -18,7 +18,8 @@ import { paddedChannels, panelsOf } from './gemm-tile.ts';
 import { emitWinogradInput } from './winograd-input.ts';
 import { emitWinogradOutput } from './winograd-output.ts';
 import { emitWinogradProduct } from './winograd-product.ts';
-import { reachOf, transformWeights, type TileSize } from './winograd-transforms.ts';
+import { reachOf, type TileSize } from './winograd-transforms.ts';
+import { packWinograd } from './winograd-weights.ts';
 
 /** Bytes of V and M in a block, at least: what a second-level cache holds. */
 const blockBytes = 2 << 20;
@@ -56,24 +57,6 @@ function blockRows(
 
 const stepOf = (bytes: number): number => Math.ceil(bytes / 4096) * 4096 + 64;
 
-function packWinograd(target: Float32Array, source: Float32Array, shape: WinogradShape): void {
-  const { tile, channels, outChannels } = shape;
-  const products = reachOf(tile) ** 2;
-  const width = paddedChannels(outChannels);
-  const matrix = new Float64Array(products);
-  const between = new Float64Array(3 * reachOf(tile));
-  for (let out = 0; out < outChannels; out++) {
-    const first = out - (out % 16);
-    const panelWidth = Math.min(16, width - first);
-    for (let channel = 0; channel < channels; channel++) {
-      const at = 9 * (out * channels + channel);
-      transformWeights(matrix, source.subarray(at, at + 9), between, tile);
-      const to = first * channels + channel * panelWidth + (out % 16);
-      for (let k = 0; k < products; k++) target[k * channels * width + to] = matrix[k] as number;
-    }
-  }
-}
-
 /** The calls of a convolution, three a block. */
 export function planWinograd(
   context: KernelContext,
@@ -103,7 +86,7 @@ export function planWinograd(
     emitWinogradOutput(f, args, shape, fma),
   );
   const weights = context.weights(products * channels * width, (target) =>
-    packWinograd(target, weight, shape),
+    packWinograd(target, weight, conv, tile),
   );
   const offsets = context.weights(width, (target) => {
     if (bias) packBias(target, bias, conv);
