@@ -39,6 +39,7 @@ describe('the choice of kernels', () => {
   test('large maps go by large tiles, strided convolutions directly', () => {
     expect(kernelsOf(convolution(32, 16))).toEqual(['winograd-f4', 'winograd-f2', 'gemm']);
     expect(kernelsOf(convolution(32, 16, 2))).toEqual(['gemm']);
+    expect(kernelsOf(convolution(64, 3))[0]).toBe('gemm');
   });
 
   test.each([1, 2, 3, 4, 6])(

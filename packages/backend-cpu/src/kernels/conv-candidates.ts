@@ -26,32 +26,30 @@ export interface ConvCandidate {
 }
 
 /** The model's constants, in vector multiply-adds: transforms of one tile and vector, of each tile size. */
-const transformCost = { 2: 60, 4: 250 };
+const transformCost = { 2: 60, 4: 320 };
 /** Starting and storing one vector of sums. */
 const sumCost = 2;
-/** Each kernel row of one vector of sums: the loop over its inputs starts anew. */
-const rowCost = 2;
+/** Each tap of one vector of sums, where channels of neighbouring pixels don't lie together. */
+const tapCost = 2;
 /** Reading a vector of weights from beyond the second-level cache; the product hides it where it takes longer. */
 const streamCost = 2.6;
 /** A multiply-add of a depthwise kernel, which loads about one operand for each. */
 const depthwiseCost = 1.4;
 
-/** A matrix product of `pixels` rows, whose depth is reached in `rows` steps. */
-function productCost(
-  pixels: number,
-  { depth, rows }: { readonly depth: number; readonly rows: number },
-  outChannels: number,
-): number {
+/** A matrix product of `pixels` rows; `extra` is added to each of its sums. */
+function productCost(pixels: number, depth: number, outChannels: number, extra = 0): number {
   const vectors = paddedChannels(outChannels) / 4;
-  const product = pixels * vectors * (depth + rows * rowCost + sumCost);
+  const product = pixels * vectors * (depth + extra + sumCost);
   return Math.max(product, depth * vectors * streamCost);
 }
 
 const gemm: ConvCandidate = {
   applies: () => true,
-  cost: ({ batch, outRows, outColumns, groups, channels, outChannels, kernel }) => {
-    const reduction = { depth: kernel[0] * kernel[1] * channels, rows: kernel[0] };
-    return groups * productCost(batch * outRows * outColumns, reduction, outChannels);
+  cost: (geometry) => {
+    const { batch, outRows, outColumns, groups, channels, outChannels, kernel } = geometry;
+    const taps = kernel[0] * kernel[1];
+    const extra = groups > 1 || geometry.dilation[1] > 1 ? taps * tapCost : 0;
+    return groups * productCost(batch * outRows * outColumns, taps * channels, outChannels, extra);
   },
   tile: 1,
   plan: (context, shape, { input, output, residual, weight, bias }) => {
@@ -99,9 +97,10 @@ const winograd = (tile: TileSize): ConvCandidate => ({
   applies: isWinogradLike,
   cost: ({ batch, outRows, outColumns, channels, outChannels }) => {
     const tiles = batch * Math.ceil(outRows / tile) * Math.ceil(outColumns / tile);
-    const transforms = (tiles * (channels + outChannels) * transformCost[tile]) / 4;
-    const product = productCost(tiles, { depth: channels, rows: 1 }, outChannels);
-    return transforms + reachOf(tile) ** 2 * product;
+    // Channels that fill no vector are stored in two parts.
+    const inputs = Math.ceil(channels / 4) * (channels % 4 ? 2 : 1);
+    const transforms = tiles * (inputs + Math.ceil(outChannels / 4)) * transformCost[tile];
+    return transforms + reachOf(tile) ** 2 * productCost(tiles, channels, outChannels);
   },
   tile,
   plan: (context, shape, operands) => planWinograd(context, shape, operands, tile),
