@@ -80,8 +80,9 @@ export function chooseWithinNetwork(
   const prices = hulls.map(() => -1);
   while (at.macs > budget) {
     const layer = cheapest(prices);
-    prices[layer] = price(layer);
-    if (prices[layer] === Infinity && prices.every((one) => one === Infinity))
+    if (layer in prices) prices[layer] = price(layer);
+    // Also when no layer has channels to give.
+    if (prices.every((one) => one === Infinity))
       throw new OptionError(
         `channel-prune: a budget of ${Math.round(budget)} MACs can't be met; the fewest channels of every layer give ${at.macs} MACs`,
       );
