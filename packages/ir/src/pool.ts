@@ -27,13 +27,6 @@ export function inferPool(inputs: InputTypes, attrs: PoolAttrs): ValueType[] {
   return [{ dtype: x.dtype, shape: windowsShape(x, undefined, attrs) }];
 }
 
-/** The taps of one window along one axis that lie inside the input. */
-export interface Taps {
-  readonly inside: readonly number[];
-  /** Taps inside the input or its padding: a window in `ceil` mode may stick out further. */
-  readonly padded: number;
-}
-
 /** One axis under a sliding window, of known sizes. */
 export interface WindowAxis {
   readonly size: number;
@@ -42,17 +35,14 @@ export interface WindowAxis {
   readonly stride: number;
   readonly dilation: number;
   readonly before: number;
-  readonly after: number;
 }
 
 /**
- * Of every window the place of its first tap inside the input, the number of those, and of those inside the input or
- * its padding. They are counted, not listed: a window may be much larger than what lies under it.
+ * Of every window the place of its first tap inside the input and the number of those. They are counted, not listed: a
+ * window may be much larger than what lies under it.
  */
-export function windowTaps(
-  axis: WindowAxis,
-): { readonly first: number; readonly count: number; readonly padded: number }[] {
-  const { size, kernel, stride, dilation, before, after } = axis;
+export function windowTaps(axis: WindowAxis): { readonly first: number; readonly count: number }[] {
+  const { size, kernel, stride, dilation, before } = axis;
   return Array.from({ length: axis.out }, (_, place) => {
     const start = place * stride - before;
     const tapsBefore = (end: number): number =>
@@ -61,31 +51,24 @@ export function windowTaps(
     return {
       first: start + skipped * dilation,
       count: tapsBefore(size) - skipped,
-      padded: tapsBefore(size + after),
     };
   });
 }
 
-/** What each window meets along one axis. */
-export function tapsOf(size: number, out: number, attrs: PoolAttrs, axis: 0 | 1): Taps[] {
+/** The taps of each window along one axis that lie inside the input. */
+export function tapsOf(size: number, out: number, attrs: PoolAttrs, axis: 0 | 1): number[][] {
   const dilation = attrs.dilation[axis];
-  const [before, after] = [attrs.pads[axis], attrs.pads[axis + 2] as number];
-  const windows = windowTaps({
-    ...{ size, out, dilation, before, after },
-    kernel: attrs.kernel[axis],
-    stride: attrs.stride[axis],
-  });
-  return windows.map(({ first, count, padded }) => ({
-    inside: Array.from({ length: count }, (_, tap) => first + tap * dilation),
-    padded,
-  }));
+  const [kernel, stride, before] = [attrs.kernel[axis], attrs.stride[axis], attrs.pads[axis]];
+  return windowTaps({ size, out, kernel, stride, dilation, before }).map(({ first, count }) =>
+    Array.from({ length: count }, (_, tap) => first + tap * dilation),
+  );
 }
 
-/** Applies `reduce` to the values in each window; `padded` counts them with their padding. */
+/** Applies `reduce` to the values in each window. */
 export function poolWindows(
   x: Tensor,
   attrs: PoolAttrs,
-  reduce: (values: readonly number[], padded: number) => number,
+  reduce: (values: readonly number[]) => number,
 ): Tensor {
   const { dtype, shape } = x;
   const out = (inferPool([{ dtype, shape }], attrs)[0] as ValueType).shape as number[];
@@ -99,10 +82,9 @@ export function poolWindows(
     for (const row of rows)
       for (const column of columns) {
         const values: number[] = [];
-        for (const h of row.inside)
-          for (const w of column.inside)
-            values.push(input[(map * height + h) * width + w] as number);
-        result[at++] = reduce(values, row.padded * column.padded);
+        for (const h of row)
+          for (const w of column) values.push(input[(map * height + h) * width + w] as number);
+        result[at++] = reduce(values);
       }
   return float32(out, result);
 }

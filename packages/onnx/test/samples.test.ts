@@ -57,6 +57,13 @@ function exported(graph: Graph, opset: number): Uint8Array<ArrayBuffer> | undefi
   }
 }
 
+/** Why onnxruntime can't judge a sample. */
+function departure(op: OpKind, attrs: Readonly<Record<string, unknown>>): string | undefined {
+  if (op === 'average-pool' && attrs.ceil === true && attrs.countIncludePad === true)
+    return 'onnxruntime does not count taps beyond the padding, the test data of ONNX does';
+  return undefined;
+}
+
 const samplesOf = (op: OpKind) => recordOf(op).samples(createRandom(5));
 
 it('covers every op but opaque', () => {
@@ -66,13 +73,17 @@ it('covers every op but opaque', () => {
 
 describe.each((Object.keys(ops) as OpKind[]).filter((op) => op !== 'opaque'))('%s', (op) => {
   const samples = samplesOf(op);
-  it.each(samples.map((sample) => [sample.name, sample] as const))('%s', async (_name, sample) => {
+  const cases = samples.map((sample) => {
+    const reason = departure(op, sample.attrs);
+    return [sample.name + (reason ? ` (${reason})` : ''), sample, reason === undefined] as const;
+  });
+  it.each(cases)('%s', async (_name, sample, compared) => {
     const { graph, feeds } = sampleGraph(op, sample.inputs, sample.attrs);
     const expected = interpret(graph, feeds);
     for (const opset of opsets) {
       const bytes = exported(graph, opset);
       if (!bytes) continue;
-      expectClose(await runOrt(bytes, feeds), expected);
+      if (compared) expectClose(await runOrt(bytes, feeds), expected);
       const again = importOnnx(bytes);
       expect(again.warnings).toEqual([]);
       expectClose(interpret(again.graph, feeds), expected);

@@ -45,7 +45,7 @@ function axisOf(options: AxisOptions): Axis {
   return {
     starts: windows.map(({ first, count }) => (count ? first * bytes : 0)),
     counts: windows.map(({ count }) => count),
-    divisors: windows.map(({ count, padded }) => (includePad ? padded : count)),
+    divisors: windows.map(({ count }) => (includePad ? options.kernel : count)),
     step: options.dilation * bytes,
   };
 }
@@ -197,7 +197,6 @@ function planPool(
       kernel: kernel[axis],
       stride: stride[axis],
       before: pads[axis],
-      after: pads[axis + 2] as number,
       dilation: dilation[axis],
       includePad,
       bytes: axis === 0 ? input.row : input.pixel,

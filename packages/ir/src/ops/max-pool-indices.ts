@@ -30,8 +30,8 @@ function reference(inputs: readonly (Tensor | undefined)[], attrs: Attrs): Tenso
     const map = (n as number) * perImage + (c as number) * perMap;
     let best: [number, number] | undefined;
     const at = ([h, w]: [number, number]): number => data[map + h * width + w] as number;
-    for (const h of rows[u as number]?.inside ?? [])
-      for (const w of columns[v as number]?.inside ?? [])
+    for (const h of rows[u as number] ?? [])
+      for (const w of columns[v as number] ?? [])
         if (!best || at([h, w]) > at(best)) best = [h, w];
     const [h, w] = best ?? [0, 0];
     found.push(map + (attrs.columnMajor ? w * height + h : h * width + w));
