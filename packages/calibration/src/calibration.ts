@@ -27,6 +27,8 @@ export interface Calibration {
   /** Number of samples. */
   readonly samples: number;
   readonly seed: number;
+  /** The samples are not pictures but drawn by a program. */
+  readonly synthetic: boolean;
   /**
    * Runs `graph` on all samples and shows `values` of each batch, in a fixed order. Values already computed for an
    * identical part of a network are reused within a memory budget.
@@ -230,5 +232,12 @@ export function createCalibration(options: CalibrationOptions): Calibration {
     for (const [value, batches] of kept) cache.put(prints.of(graph, value), batches);
   }
 
-  return { original, samples: dataset.samples, seed, observe, dispose: () => cache.clear() };
+  return {
+    original,
+    samples: dataset.samples,
+    seed,
+    synthetic: dataset.synthetic ?? false,
+    observe,
+    dispose: () => cache.clear(),
+  };
 }

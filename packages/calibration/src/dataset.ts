@@ -21,6 +21,8 @@ export interface Dataset {
   readonly sampleShape: readonly number[];
   /** Class index of each sample, when known. */
   readonly labels?: readonly number[];
+  /** Drawn by a program: fits trust them less. */
+  readonly synthetic?: true;
   /** Float32 samples `[indices.length, …sampleShape]`, preprocessed. */
   batch(indices: readonly number[]): Promise<Tensor<'float32'>>;
 }
@@ -114,6 +116,7 @@ export function sampleDataset(dataset: Dataset, count: number, seed: number): Da
     samples: chosen.length,
     sampleShape: dataset.sampleShape,
     ...(labels ? { labels: chosen.map((sample) => labels[sample] as number) } : {}),
+    ...(dataset.synthetic ? { synthetic: true } : {}),
     batch: (indices) => dataset.batch(indices.map((index) => chosen[index] as number)),
   };
 }

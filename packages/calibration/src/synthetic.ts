@@ -165,6 +165,7 @@ export function syntheticDataset(options: SyntheticOptions): Dataset {
     name,
     samples,
     sampleShape: [channels, rows, columns],
+    synthetic: true,
     batch: (indices) => {
       const out = new Float32Array(indices.length * sizeOf(sampleShape));
       indices.forEach((index, place) => out.set(draw(index), place * sizeOf(sampleShape)));

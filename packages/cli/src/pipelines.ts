@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import type { Dataset, Graph, Pass, Pipeline } from 'decouple';
 import { numberList, wholeNumber } from './arguments.ts';
-import { loadData, type DataOptions } from './loading.ts';
+import { loadData, preprocessFor, type DataOptions } from './loading.ts';
 
 export interface PipelineOptions {
   readonly pipeline: string;
@@ -29,7 +29,10 @@ export interface CalibrationOptions extends DataOptions {
 /** Options that say on which data. */
 export const addCalibrationOptions = (command: Command): Command =>
   command
-    .option('--calibrate <folder>', 'images that show passes what the layers see')
+    .option(
+      '--calibrate <folder>',
+      'images that show passes what the layers see; "synthetic" draws some, for those who have none',
+    )
     .option('--samples <count>', 'how many of them', wholeNumber(1), 512)
     .option('--seed <number>', 'for all that is drawn', wholeNumber(0), 1)
     .option('--mean <a,b,c>', 'subtracted from pixels in 0..1', numberList)
@@ -57,9 +60,30 @@ export async function loadPipeline({ pipeline, passes }: PipelineOptions): Promi
   return parsePipeline(text, own);
 }
 
-/** Calibration images, if there are any. */
-export const loadCalibration = async (
+/** Images drawn for the model's input, normalised as pictures are. */
+async function drawImages(
   model: { readonly path: string; readonly graph: Graph },
   options: CalibrationOptions,
-): Promise<Dataset | undefined> =>
-  options.calibrate === undefined ? undefined : loadData(options.calibrate, model, options);
+): Promise<Dataset> {
+  const { syntheticDataset } = await import('decouple');
+  const shape = model.graph.inputs[0]?.type.shape.slice(1) ?? [];
+  const preprocess = await preprocessFor(model.path, model, options);
+  return syntheticDataset({
+    sampleShape: shape.map((dim) => (typeof dim === 'number' ? dim : 0)),
+    samples: options.samples,
+    seed: options.seed,
+    ...(preprocess && { preprocess }),
+  });
+}
+
+/** Calibration images, if there are any. */
+export async function loadCalibration(
+  model: { readonly path: string; readonly graph: Graph },
+  options: CalibrationOptions,
+): Promise<Dataset | undefined> {
+  const { calibrate } = options;
+  if (calibrate === undefined) return undefined;
+  return calibrate === 'synthetic'
+    ? drawImages(model, options)
+    : loadData(calibrate, model, options);
+}

@@ -6,7 +6,7 @@ import { dataMetric, type Metric } from './metric.ts';
 
 /** Options that every data-driven decomposition has; see options.ts. */
 export interface FitOptions {
-  readonly ridge: number;
+  readonly ridge?: number | undefined;
   readonly rounds: number;
   readonly relu: number;
   readonly points: number;
@@ -47,12 +47,16 @@ export function sample(
   });
 }
 
-/** Metrics of all groups of a layer. @param ridge α. */
+/** α where the options say nothing: synthetic images are trusted less than pictures. */
+const defaultRidge = ({ synthetic }: Calibration): number => (synthetic ? 0.1 : 1e-3);
+
+/** Metrics of all groups of a layer. */
 export async function layerMetrics(
+  { calibration, options }: Data,
   layer: Layer,
   rows: LayerRows,
-  ridge: number,
 ): Promise<Metric[]> {
+  const ridge = options.ridge ?? defaultRidge(calibration);
   const moments = await momentsOf(rows, layer.size.groups);
   return moments.map((group, index) =>
     dataMetric(group, groupKernel(layer, index), layer.group, ridge),

@@ -134,8 +134,8 @@ async function build(work: Work, graph: Graph, layer: Layer, plan: Plan): Promis
   const { data, given, pending } = work;
   if (!data) return plan.build(undefined);
   const rows = await sample(data, graph, layer, 'fit', pending);
-  const { ridge, relu, rounds } = given.options;
-  const metrics = await layerMetrics(layer, rows, ridge);
+  const { relu, rounds } = given.options;
+  const metrics = await layerMetrics(data, layer, rows);
   return plan.build({ layer, metrics, rows, relu, rounds });
 }
 
@@ -207,7 +207,7 @@ async function planLayers(
     context.signal.throwIfAborted();
     context.progress(index, steps, `measuring ${layer.conv.name}`);
     const rows = data && (await sample(data, graph, layer, 'plan'));
-    const metrics = rows && (await layerMetrics(layer, rows, given.options.ridge));
+    const metrics = data && rows && (await layerMetrics(data, layer, rows));
     const plans = decomposers.flatMap((decomposer) => decomposer.plans(layer, metrics));
     choices.push({ layer, plans: [densePlan(layer), ...plans] });
   }

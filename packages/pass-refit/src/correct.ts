@@ -8,14 +8,7 @@
  * Regression is a better scale than matching variances, which amplifies noise.
  */
 import { isFloat32, zeros, type Tensor } from '@decouple/tensor';
-import {
-  constantInput,
-  isOp,
-  usesOf,
-  type Graph,
-  type NodeOf,
-  type Patch,
-} from '@decouple/ir';
+import { constantInput, isOp, usesOf, type Graph, type NodeOf, type Patch } from '@decouple/ir';
 import type { Calibration } from '@decouple/calibration';
 import { definePass, type RunContext } from '@decouple/pass-manager';
 import { z } from 'zod';

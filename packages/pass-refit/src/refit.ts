@@ -55,23 +55,18 @@ async function refitWhole(
   const dense = denseForm(graph, segment);
   if (typeof dense.layer === 'string') return dense.layer;
   const rows = await sample(data, dense.graph, dense.layer, 'fit');
-  const [metric] = (await layerMetrics(dense.layer, rows, given.ridge)) as [Metric];
+  const [metric] = (await layerMetrics(data, dense.layer, rows)) as [Metric];
   const { stages, error } = refitJointly(metric, segment.stages, given.rounds);
   const bias = meanBias(metric, toRows(composed(stages) as Kernel));
   const patch = weightsPatch({ ...segment, stages }, Float32Array.from(bias));
   return { patch, error, parts: stages.filter(({ groups }) => groups !== undefined).length };
 }
 
-async function refitLast(
-  data: Data,
-  graph: Graph,
-  { last }: Segment,
-  given: Options,
-): Promise<Refit | string> {
+async function refitLast(data: Data, graph: Graph, { last }: Segment): Promise<Refit | string> {
   const layer = layerOf(graph, last);
   if (typeof layer === 'string') return layer;
   const rows = await sample(data, graph, layer, 'fit');
-  const metrics = await layerMetrics(layer, rows, given.ridge);
+  const metrics = await layerMetrics(data, layer, rows);
   const built = await densePlan(layer).build({ layer, metrics, rows, relu: 0, rounds: 0 });
   return { ...built, parts: 1 };
 }
@@ -123,7 +118,9 @@ export const refit = definePass({
         continue;
       }
       const joint = segment.stages.length > 1 && patchSizeOf(segment) <= given.patch;
-      const result = await (joint ? refitWhole : refitLast)(data, current, segment, given);
+      const result = await (joint
+        ? refitWhole(data, current, segment, given)
+        : refitLast(data, current, segment));
       if (typeof result === 'string') {
         context.note(name, result);
         continue;

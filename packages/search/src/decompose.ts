@@ -8,7 +8,9 @@ import {
   type Decomposer,
 } from '@decouple/decomposition';
 import { definePass } from '@decouple/pass-manager';
+import { channelDecomposition } from '@decouple/pass-channel-decomposition';
 import { decoupling } from '@decouple/pass-network-decoupling';
+import { spatialDecomposition } from '@decouple/pass-spatial-decomposition';
 import { OptionError } from '@decouple/tensor';
 import { z } from 'zod';
 import {
@@ -20,10 +22,15 @@ import {
 } from './allocations.ts';
 import { divergenceFrom } from './divergence.ts';
 
+/** Ranks are multiples of this, so that backends get full vectors. */
+const multiple = 4;
+
 /** Methods by name; what passes they come from documents them. */
 const methods = {
-  decouple: () => [decoupling({ form: 'auto', layout: 'wide', adaptive: 'auto' })],
-} satisfies Record<string, () => Decomposer[]>;
+  decouple: () => decoupling({ form: 'auto', layout: 'wide', adaptive: 'auto' }),
+  spatial: () => spatialDecomposition({ order: 'auto', multiple, allowCostlier: false }),
+  channel: () => channelDecomposition({ method: 'auto', multiple, allowCostlier: false }),
+} satisfies Record<string, () => Decomposer>;
 type Method = keyof typeof methods;
 const methodNames = Object.keys(methods) as [Method, ...Method[]];
 
@@ -69,7 +76,7 @@ export const decompose = definePass({
       graph,
       {
         pass: 'decompose',
-        decomposers: given.methods.flatMap((method) => methods[method]()),
+        decomposers: given.methods.map((method) => methods[method]()),
         options: given,
         choose: async (choices, networkMacs, buildAlone) => {
           const budget = macsOf(given.macs ?? '0.5x', networkMacs);

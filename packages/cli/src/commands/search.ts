@@ -3,13 +3,19 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { InvalidArgumentError } from 'commander';
-import type { Dataset, Found, SearchLimits } from 'decouple';
-import { numberList, wholeNumber } from '../arguments.ts';
+import type { Found, SearchLimits } from 'decouple';
+import { wholeNumber } from '../arguments.ts';
 import { printJson, type Io } from '../io.ts';
 import { loadData, loadModel } from '../loading.ts';
+import {
+  addCalibrationOptions,
+  loadCalibration,
+  loadOwnPasses,
+  type CalibrationOptions,
+} from '../pipelines.ts';
 import { withProgress } from '../progress.ts';
 
-interface Options {
+interface Options extends CalibrationOptions {
   readonly maxDrop?: number;
   readonly maxMacs?: number | { share: number };
   readonly maxParams?: number | { share: number };
@@ -17,15 +23,11 @@ interface Options {
   readonly eval?: string;
   readonly metric: string;
   readonly limit?: number;
-  readonly calibrate?: string;
-  readonly samples: number;
-  readonly seed: number;
   readonly pipeline?: readonly string[];
+  readonly passes?: string;
   readonly backend: string;
   readonly cache: string;
   readonly output?: string;
-  readonly mean?: readonly number[];
-  readonly std?: readonly number[];
   readonly json?: boolean;
 }
 
@@ -56,9 +58,10 @@ async function run(io: Io, path: string, options: Options): Promise<Found> {
   ] = await Promise.all([import('decouple'), import('decouple/node')]);
   const backend = backendByName(options.backend);
   const graph = await loadModel(io, path);
-  const load = (folder: string): Promise<Dataset> => loadData(folder, { path, graph }, options);
-  const calibration = options.calibrate === undefined ? undefined : await load(options.calibrate);
-  const data = options.eval === undefined ? undefined : await load(options.eval);
+  const calibration = await loadCalibration({ path, graph }, options);
+  const passes = await loadOwnPasses(options.passes);
+  const data =
+    options.eval === undefined ? undefined : await loadData(options.eval, { path, graph }, options);
   if (options.maxDrop !== undefined && !data)
     throw new OptionError('--max-drop needs --eval, the data on which the loss is measured');
   const measured =
@@ -80,6 +83,7 @@ async function run(io: Io, path: string, options: Options): Promise<Found> {
       seed: options.seed,
       backend,
       families: options.pipeline,
+      passes,
       store: folderStore(options.cache),
       signal: io.signal,
       onProgress: ({ done, total, pipeline }) => update(done, total, pipeline),
@@ -102,12 +106,13 @@ function describe({ best, trials, originalScore, report }: Found, options: Optio
 }
 
 export function addSearch(program: Command, io: Io): void {
-  program
+  const command = program
     .command('search <model>')
     .summary('find the cheapest form of a model within a budget')
     .description(
       'Tries pipelines with ever smaller budgets, measures each, and keeps the cheapest within the limits.\nWhat was measured is remembered: a search that was stopped goes on where it was.\nThe loss is measured on --eval; report the final accuracy on images that no search has seen.',
-    )
+    );
+  addCalibrationOptions(command)
     .option('--max-drop <loss>', 'largest loss: 1% (points of accuracy)', dropArgument)
     .option('--max-macs <amount>', 'largest MACs: 0.5x or 40M', amountArgument)
     .option('--max-params <amount>', 'largest number of weights: 0.5x or 1M', amountArgument)
@@ -123,21 +128,14 @@ export function addSearch(program: Command, io: Io): void {
     )
     .option('--limit <count>', 'measure on so many of them', wholeNumber(1))
     .option(
-      '--calibrate <folder>',
-      'images that show passes what the layers see; others than for --eval',
-    )
-    .option('--samples <count>', 'how many of them', wholeNumber(1), 512)
-    .option('--seed <number>', 'for all that is drawn', wholeNumber(0), 1)
-    .option(
       '-p, --pipeline <text>',
       'a pipeline with $ for the share of MACs, like "decouple{macs=$x}"; may be repeated',
       list,
     )
+    .option('--passes <module>', 'JavaScript or TypeScript file that exports passes of your own')
     .option('--backend <name>', 'runs the models', 'cpu')
     .option('--cache <folder>', 'where measured trials are kept', cacheFolder())
     .option('-o, --output <file>', 'where to write the best model')
-    .option('--mean <a,b,c>', 'subtracted from pixels in 0..1', numberList)
-    .option('--std <a,b,c>', 'pixels are divided by it', numberList)
     .option('--json', 'print JSON: { best, trials, originalScore }')
     .addHelpText(
       'after',
