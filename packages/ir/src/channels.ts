@@ -3,6 +3,7 @@
  * belong together, so that some of them can be removed everywhere at once without a list of ops anywhere else.
  */
 import type { InputTypes } from './define-op.ts';
+import { normalizeAxes } from './shapes.ts';
 import type { ValueType } from './types.ts';
 
 /** Where channels lie: channel t takes indices `first + t·block … + block - 1` along an axis. */
@@ -61,6 +62,16 @@ export function sameChannels(
   if (count === undefined || channelsOf(outputs[0]) !== count) return undefined;
   return { ties: [{ count, places: [{ input: 0 }, { output: 0 }] }] };
 }
+
+/** The same for an op that mixes elements along some axes (negative ones count from the end), unless 1 is among them. */
+export const channelsBeside = (
+  axes: readonly number[],
+  inputs: InputTypes,
+  outputs: readonly ValueType[],
+): Ties =>
+  normalizeAxes(axes, inputs[0]?.shape.length ?? 0).includes(1)
+    ? undefined
+    : sameChannels(inputs, undefined, outputs);
 
 /** Channel c of the output is made from channel c of all inputs that have more than one. */
 export function broadcastChannels(inputs: InputTypes, output: ValueType | undefined): Ties {

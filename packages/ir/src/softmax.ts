@@ -1,7 +1,7 @@
 /** What softmax and its logarithm share: exp(x - m) along one axis, m the maximum there, so that nothing overflows. */
 import { allocate, elementsIn, tensor, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
-import { sameChannels } from './channels.ts';
+import { channelsBeside } from './channels.ts';
 import { defineOp, type OpRecord, type Sample } from './define-op.ts';
 import { forEachLine } from './lines.ts';
 import { randomFloats } from './sampling.ts';
@@ -61,10 +61,7 @@ export function softmaxOp<const Kind extends string>(
       normalizeAxis(axis, x.shape.length);
       return [x];
     },
-    channels: (inputs, { axis }, outputs) =>
-      normalizeAxis(axis, outputs[0]?.shape.length ?? 0) === 1
-        ? undefined
-        : sameChannels(inputs, undefined, outputs),
+    channels: (inputs, { axis }, outputs) => channelsBeside([axis], inputs, outputs),
     reference: (inputs, attrs) => [reference(inputs[0] as Tensor, attrs, normalize)],
     samples,
   });

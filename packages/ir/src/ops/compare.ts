@@ -2,6 +2,7 @@
 import { float32, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { mapBroadcast, type Element } from '../broadcast.ts';
+import { broadcastChannels } from '../channels.ts';
 import { defineOp, type Sample } from '../define-op.ts';
 import { randomBools, randomFloats, randomIntegers, shapePairs } from '../sampling.ts';
 import { broadcastShapes, inputOf, numeric, required, sameDType } from '../shapes.ts';
@@ -58,6 +59,7 @@ export const compare = defineOp({
     sameDType(a, b);
     return [{ dtype: 'bool', shape: broadcastShapes(a.shape, b.shape) }];
   },
+  channels: (inputs, _attrs, [output]) => broadcastChannels(inputs, output),
   reference: (inputs, { relation }) => {
     const holds = relations[relation];
     return [mapBroadcast('bool', inputs as Tensor[], (a, b) => (holds(a, b) ? 1 : 0))];

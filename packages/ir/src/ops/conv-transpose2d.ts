@@ -9,6 +9,7 @@
 import { float32, floats, ModelError, sizeOf, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { pair, sides } from '../attributes.ts';
+import { channelsOf, type ChannelPlace, type ChannelRelation } from '../channels.ts';
 import { addToDim, multiplyDims } from '../dims.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { randomFloats } from '../sampling.ts';
@@ -57,6 +58,36 @@ function infer(inputs: InputTypes, attrs: Attrs): ValueType[] {
     return size;
   }) as [Dim, Dim];
   return [{ dtype: 'float32', shape: [x.shape[0] as Dim, outChannels, rows, columns] }];
+}
+
+/** Rows of the weight go with the inputs, columns with the outputs; in groups, whole groups go together. */
+function channels(
+  [x, weight, bias]: InputTypes,
+  attrs: Attrs,
+  [output]: readonly ValueType[],
+): ChannelRelation<Attrs> | undefined {
+  const [inputs, outputs] = [channelsOf(x), channelsOf(output)];
+  if (inputs === undefined || outputs === undefined || !weight) return undefined;
+  const { groups } = attrs;
+  const from = (block: number): ChannelPlace[] => [
+    { input: 0, block },
+    { input: 1, axis: 0, block },
+  ];
+  const to = (block: number): ChannelPlace[] => [
+    ...(bias ? [{ input: 2, axis: 0, block }] : []),
+    { output: 0, block },
+  ];
+  if (groups === 1)
+    return {
+      ties: [
+        { count: outputs, places: [{ input: 1, axis: 1 }, ...to(1)] },
+        { count: inputs, places: from(1) },
+      ],
+    };
+  return {
+    ties: [{ count: groups, places: [...from(inputs / groups), ...to(outputs / groups)] }],
+    resize: ([left]) => ({ ...attrs, groups: left as number }),
+  };
 }
 
 /** Pairs of an element and a tap that add to each place of the result along one axis. */
@@ -174,6 +205,7 @@ export const convTranspose2d = defineOp({
     const perElement = elementsOf({ ...weight, shape: weight.shape.slice(1) });
     return elementsOf(inputs[0] as ValueType) * perElement;
   },
+  channels,
   reference,
   samples,
 });

@@ -4,6 +4,7 @@
  */
 import { ModelError, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { channelsOf } from '../channels.ts';
 import { multiplyDims } from '../dims.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { gatherElements } from '../loops.ts';
@@ -66,6 +67,16 @@ export const depthToSpace = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer,
+  channels: ([x], { block, order }) => {
+    const all = channelsOf(x);
+    if (all === undefined) return undefined;
+    const [size, count] = [block ** 2, all / block ** 2];
+    const places =
+      order === 'CRD'
+        ? [{ input: 0, block: size }]
+        : Array.from({ length: size }, (_, within) => ({ input: 0, first: within * count }));
+    return { ties: [{ count, places: [...places, { output: 0 }] }] };
+  },
   reference,
   samples,
 });

@@ -1,6 +1,7 @@
 import type { Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { mapBroadcast } from '../broadcast.ts';
+import { broadcastChannels } from '../channels.ts';
 import { defineOp } from '../define-op.ts';
 import { randomBools, shapePairs } from '../sampling.ts';
 import { broadcastShapes, inputOf } from '../shapes.ts';
@@ -25,6 +26,7 @@ export const logical = defineOp({
     const [a, b] = [inputOf(inputs[0], 'a', ['bool']), inputOf(inputs[1], 'b', ['bool'])];
     return [{ dtype: 'bool', shape: broadcastShapes(a.shape, b.shape) }];
   },
+  channels: (inputs, _attrs, [output]) => broadcastChannels(inputs, output),
   reference: (inputs, { operator }) => [
     mapBroadcast('bool', inputs as Tensor[], (a, b) =>
       holds[operator](Number(a) + Number(b)) ? 1 : 0,

@@ -8,6 +8,7 @@
  */
 import { float32, floats, stridesOf, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { channelsBeside } from '../channels.ts';
 import { defineOp, type Sample } from '../define-op.ts';
 import { forEachIndex, positionOf } from '../loops.ts';
 import { randomFloats } from '../sampling.ts';
@@ -69,6 +70,7 @@ export const normalize = defineOp({
     normalizeAxes(axes, x.shape.length);
     return [x];
   },
+  channels: (inputs, { axes }, outputs) => channelsBeside(axes, inputs, outputs),
   reference,
   samples,
 });

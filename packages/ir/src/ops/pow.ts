@@ -2,6 +2,7 @@
 import { cast, float32, int64, isWide, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { mapBroadcast, type Element } from '../broadcast.ts';
+import { broadcastChannels } from '../channels.ts';
 import { defineOp, type Sample } from '../define-op.ts';
 import { randomFloats, randomIntegers, shapePairs } from '../sampling.ts';
 import { broadcastShapes, inputOf, numeric } from '../shapes.ts';
@@ -70,6 +71,7 @@ export const pow = defineOp({
     const [a, b] = [inputOf(inputs[0], 'a', numeric), inputOf(inputs[1], 'b', numeric)];
     return [{ dtype: a.dtype, shape: broadcastShapes(a.shape, b.shape) }];
   },
+  channels: (inputs, _attrs, [output]) => broadcastChannels(inputs, output),
   reference: (inputs) => {
     const [a, b] = inputs as [Tensor, Tensor];
     // Small whole numbers wrap around as those of 64 bits do.

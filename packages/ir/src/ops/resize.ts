@@ -5,6 +5,7 @@
  */
 import { float32, floats, ModelError, sizeOf, type Random, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
+import { channelsBeside } from '../channels.ts';
 import { divideDim, multiplyDims } from '../dims.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { coordinateModes, interpolate, nearestModes, type Tap } from '../interpolation.ts';
@@ -248,6 +249,7 @@ export const resize = defineOp({
   inputs: [{ name: 'x' }],
   attrs,
   infer,
+  channels: (inputs, { axes }, outputs) => channelsBeside(axes, inputs, outputs),
   reference,
   samples,
 });

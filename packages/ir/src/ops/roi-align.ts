@@ -14,6 +14,7 @@ import {
   type Tensor,
 } from '@decouple/tensor';
 import { z } from 'zod';
+import { sameChannels } from '../channels.ts';
 import { pair } from '../attributes.ts';
 import { defineOp, type InputTypes, type Sample } from '../define-op.ts';
 import { randomFloats } from '../sampling.ts';
@@ -160,6 +161,7 @@ export const roiAlign = defineOp({
   inputs: [{ name: 'x' }, { name: 'rois' }, { name: 'image' }],
   attrs,
   infer,
+  channels: sameChannels,
   reference,
   samples,
 });

@@ -1,6 +1,7 @@
 import type { Tensor } from '@decouple/tensor';
 import { z } from 'zod';
 import { mapBroadcast } from '../broadcast.ts';
+import { broadcastChannels } from '../channels.ts';
 import { defineOp } from '../define-op.ts';
 import { randomBools, randomFloats, randomIntegers, shapePairs } from '../sampling.ts';
 import { broadcastShapes, inputOf, required, sameDType } from '../shapes.ts';
@@ -17,6 +18,7 @@ export const where = defineOp({
     const shape = broadcastShapes(condition.shape, broadcastShapes(a.shape, b.shape));
     return [{ dtype: a.dtype, shape }];
   },
+  channels: (inputs, _attrs, [output]) => broadcastChannels(inputs, output),
   reference: (inputs) => {
     const [condition, a, b] = inputs as [Tensor, Tensor, Tensor];
     return [mapBroadcast(a.dtype, [condition, a, b], (holds, x, y) => (holds ? x : y))];
