@@ -3,7 +3,7 @@ import { constantInput, totalCost, typeOf, type Graph } from '@decouple/ir';
 import { createRandom, zeros, type Tensor } from '@decouple/tensor';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { expectSame, net, plantChoices, randomNetworks, run } from './helpers.ts';
+import { expectSame, net, plantChoices, randomNetworks, randomTensor, run } from './helpers.ts';
 
 const pass = 'remove-unused-channels';
 const widthsOf = (graph: Graph): Record<string, number> =>
@@ -47,6 +47,25 @@ describe('channels that nobody reads are removed', () => {
       groups: 3,
     });
   });
+  test.each(['DCR', 'CRD'] as const)(
+    'through transposed convolutions, resizing and pixel shuffles %s',
+    async (order) => {
+      const b = net();
+      const weight = (name: string, shape: number[]): string =>
+        b.constant(name, randomTensor(shape, 5, 0.3));
+      let x = b.conv('first', b.input('x', ['N', 3, 5, 4]), [3, 8, 3]);
+      x = b.node('conv-transpose2d', [x, weight('w', [8, 32, 2, 2])], { stride: [2, 2] });
+      x = b.node('normalize', [x], { axes: [2, 3] });
+      x = b.node('depth-to-space', [x], { block: 2, order });
+      x = b.node('resize', [x], { axes: [2, 3], scales: [0.5, 0.5], mode: 'linear' });
+      x = b.choose('choice', x, [1, 2, 6]);
+      x = b.node('conv-transpose2d', [x, weight('v', [3, 4, 1, 1])], { groups: 1 }, 'last');
+      const { graph } = await clean(b.build([x]));
+      expect(opsOf(graph)).not.toContain('gather');
+      const up = graph.nodes.find(({ op }) => op === 'conv-transpose2d');
+      expect(typeOf(graph, up?.outputs[0] as string).shape[1]).toBe(12);
+    },
+  );
   test('a choice out of order and repeated is re-indexed', async () => {
     const b = net();
     const x = b.relu(b.conv('first', b.input('x', ['N', 3, 6, 6]), [3, 8, 3]));
