@@ -49,7 +49,7 @@ export function checkTable(keep: Options['keep'], layers: readonly Layer[]): voi
 /** The number of channels that a layer keeps for a share; none when it keeps all. */
 export function keptCounts({ keep, multiple }: Options, { conv, group }: Layer): number[] {
   const wanted = typeof keep === 'object' ? (keep[conv.name] ?? keep[conv.origin]) : keep;
-  if (wanted === undefined) return [];
+  if (wanted === undefined || wanted === 1) return [];
   const count = Math.max(1, Math.round((wanted * group.inputs) / multiple)) * multiple;
   return count < group.inputs ? [count] : [];
 }
