@@ -43,7 +43,7 @@ function blockOf(language: string, marks: string, content: string): Block | unde
 
 /** Commands of a shell block: a line each, longer ones continued with a backslash; comments are dropped. */
 const commandsOf = (content: string): string[] =>
-  linesOf(content.replace(/\\\n\s*/g, ' ')).filter((line) => !line.startsWith('#'));
+  linesOf(content.replace(/\s*\\\n\s*/g, ' ')).filter((line) => !line.startsWith('#'));
 
 /** The blocks of a guide that are followed, in order. */
 export const blocksOf = (markdown: string): Block[] =>
