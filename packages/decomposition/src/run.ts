@@ -6,7 +6,7 @@
  */
 import { applyPatch, isOp, totalCost, type Graph, type Patch } from '@decouple/ir';
 import type { RunContext } from '@decouple/pass-manager';
-import { OptionError } from '@decouple/tensor';
+import { nextTurn, OptionError } from '@decouple/tensor';
 import { allocate } from './allocate.ts';
 import { densePlan } from './dense.ts';
 import { layerMetrics, sample, type Data } from './fitting.ts';
@@ -204,7 +204,7 @@ async function planLayers(
   const steps = layers.length * (data ? 2 : 1);
   const choices: Choices[] = [];
   for (const [index, { layer, decomposers }] of layers.entries()) {
-    context.signal.throwIfAborted();
+    await nextTurn(context.signal);
     context.progress(index, steps, `measuring ${layer.conv.name}`);
     const rows = data && (await sample(data, graph, layer, 'plan'));
     const metrics = data && rows && (await layerMetrics(data, layer, rows));
@@ -238,7 +238,7 @@ export async function decomposeLayers(
   const chosen = await given.choose(choices, totalCost(graph).macs, alone);
   let current = graph;
   for (const [index, choice] of choices.entries()) {
-    context.signal.throwIfAborted();
+    await nextTurn(context.signal);
     const { name } = choice.layer.conv;
     if (data) context.progress(choices.length + index, choices.length * 2, `fitting ${name}`);
     current = (await buildLayer(work, current, choice, chosen[index])) ?? current;

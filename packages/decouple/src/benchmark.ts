@@ -10,6 +10,7 @@ import {
   difference,
   float32,
   messageOf,
+  nextTurn,
   normals,
   sizeOf,
   UnsupportedError,
@@ -121,8 +122,11 @@ async function prepare(
       bind: known,
       threads: options.threads ?? 1,
     });
-    let outputs = await executable.run(inputs);
-    for (let run = 1; run < warmUpRuns; run++) outputs = await executable.run(inputs);
+    let outputs: Record<string, Tensor> = {};
+    for (let run = 0; run < warmUpRuns; run++) {
+      await nextTurn(options.signal);
+      outputs = await executable.run(inputs);
+    }
     const reference = expected.get(entry.model);
     if (!reference) expected.set(entry.model, outputs);
     const maxRel = reference ? compareOutputs(reference, outputs).maxRel : 0;
@@ -175,13 +179,12 @@ export async function benchmark(
     onProgress?.(++done, total, `${model} on ${backend.name}`);
   try {
     for (const entry of entries) {
-      signal?.throwIfAborted();
       contenders.push(await prepare(entry, expected, options));
       step(entry);
     }
     for (let round = 0; round < rounds; round++)
       for (const contender of contenders) {
-        signal?.throwIfAborted();
+        await nextTurn(signal);
         await takeTurn(contender, turnMs);
         step(contender.entry);
       }

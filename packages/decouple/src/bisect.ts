@@ -17,7 +17,7 @@ import {
   type PipelineStep,
   type Rewrite,
 } from '@decouple/pass-manager';
-import type { Tensor } from '@decouple/tensor';
+import { nextTurn, type Tensor } from '@decouple/tensor';
 import { reference } from './backends.ts';
 import { compareOutputs, randomInputs } from './benchmark.ts';
 import { defaults, withCalibration, type CalibrationSettings } from './calibrate.ts';
@@ -193,7 +193,7 @@ export async function bisect(
   const shapes = Object.entries(inputs).map(([name, { shape }]) => [name, shape] as const);
   const bind = sizesFor(graph, Object.fromEntries(shapes));
   const outputsOf = async (of: Graph): Promise<Record<string, Tensor>> => {
-    signal?.throwIfAborted();
+    await nextTurn(signal);
     const executable = await compile(of, compareOn, { bind });
     try {
       return await executable.run(inputs);

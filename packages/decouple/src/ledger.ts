@@ -25,7 +25,7 @@ import {
   type Graph,
   type Node,
 } from '@decouple/ir';
-import { sizeOf, UnsupportedError, type Tensor } from '@decouple/tensor';
+import { nextTurn, sizeOf, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { randomInputs } from './benchmark.ts';
 import { batchingFor, compile } from './compile.ts';
 import { padBatch } from './evaluate.ts';
@@ -260,7 +260,7 @@ class Comparison {
     const executable = await compile(part, this.options.backend);
     try {
       for (const batch of this.inputs.batches.keys()) {
-        this.options.signal?.throwIfAborted();
+        await nextTurn(this.options.signal);
         const given = part.inputs.map(({ name }) => [name, feeds.get(name)?.[batch] as Tensor]);
         const outputs = await executable.run(Object.fromEntries(given) as Record<string, Tensor>);
         for (const [name, list] of results) list.push(outputs[name] as Tensor);

@@ -2,7 +2,7 @@
 import type { Backend } from '@decouple/backend';
 import { batchesOf, type Dataset } from '@decouple/calibration';
 import type { Graph } from '@decouple/ir';
-import { DataError, floats, OptionError, type Tensor } from '@decouple/tensor';
+import { DataError, floats, nextTurn, OptionError, type Tensor } from '@decouple/tensor';
 import { batchingFor, compile } from './compile.ts';
 import { evaluate, padBatch } from './evaluate.ts';
 
@@ -30,7 +30,7 @@ async function forEachOutput(
   const executable = await compile(graph, backend, { bind: batching.bind });
   try {
     for (const indices of batchesOf(dataset.samples, batching.size)) {
-      signal?.throwIfAborted();
+      await nextTurn(signal);
       const batch = padBatch(await dataset.batch(indices), batching.size);
       const outputs = await executable.run({ [batching.input]: batch });
       const name = graph.outputs[0] as string;

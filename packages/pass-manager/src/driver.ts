@@ -14,7 +14,7 @@ import {
   type CostModel,
   type Graph,
 } from '@decouple/ir';
-import { createRandom, InvariantError, OptionError, type Random } from '@decouple/tensor';
+import { createRandom, InvariantError, nextTurn, OptionError, type Random } from '@decouple/tensor';
 import { changesBetween, hasChanged } from './changes.ts';
 import type { Pass, PassContext, RunContext } from './define-pass.ts';
 import { withPlace } from './errors.ts';
@@ -22,7 +22,7 @@ import { stepsOf, type Pipeline, type PipelineItem, type PipelineStep } from './
 import { checkPrintAfter, printPass, type PrintAfter } from './print.ts';
 import { createJournal, type PassReport, type PipelineResult } from './report.ts';
 import { createRewriteCounter, Stopped, type Rewrite, type RewriteCounter } from './rewrites.ts';
-import { applyRules, pause } from './rules.ts';
+import { applyRules } from './rules.ts';
 
 interface Place {
   /** Index of the pass in the pipeline, and how many there are; those of a repeat count once. */
@@ -226,8 +226,7 @@ async function runPass(state: State, step: PipelineStep, at: Position): Promise<
   state.place = place;
   const before = state.graph;
   setting.emit({ ...place, kind: 'pass-start', graph: before });
-  await pause();
-  setting.signal.throwIfAborted();
+  await nextTurn(setting.signal);
   const occurrence = ran.get(name) ?? 0;
   try {
     // Forked by name and occurrence: putting another pass in front does not change what this one draws.

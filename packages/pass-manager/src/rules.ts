@@ -13,7 +13,7 @@ import {
   type Node,
   type Patch,
 } from '@decouple/ir';
-import { InvariantError } from '@decouple/tensor';
+import { InvariantError, nextTurn } from '@decouple/tensor';
 import type { Pass, PassContext, Rule } from './define-pass.ts';
 import { withPlace } from './errors.ts';
 import type { Journal } from './report.ts';
@@ -71,8 +71,6 @@ function costsOfPatch(
   };
 }
 
-/** Lets timers, signals and screens have their turn. */
-export const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 0));
 const pauseEveryMs = 40;
 
 interface Run {
@@ -120,7 +118,7 @@ async function sweep(run: Run, graph: Graph): Promise<Proposal[]> {
   for (const [index, node] of graph.nodes.entries()) {
     if (performance.now() - paused > pauseEveryMs) {
       run.context.progress(index, graph.nodes.length, node.name);
-      await pause();
+      await nextTurn(run.context.signal);
       paused = performance.now();
     }
     run.context.signal.throwIfAborted();

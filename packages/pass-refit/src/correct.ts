@@ -7,7 +7,7 @@
  *
  * Regression is a better scale than matching variances, which amplifies noise.
  */
-import { isFloat32, zeros, type Tensor } from '@decouple/tensor';
+import { isFloat32, nextTurn, zeros, type Tensor } from '@decouple/tensor';
 import { constantInput, isOp, usesOf, type Graph, type NodeOf, type Patch } from '@decouple/ir';
 import type { Calibration } from '@decouple/calibration';
 import { definePass, type RunContext } from '@decouple/pass-manager';
@@ -127,7 +127,7 @@ async function correct(kind: Kind, graph: Graph, context: RunContext<'corrected'
   let current = graph;
   const convs = graph.nodes.filter((node) => isOp(node, 'conv2d'));
   for (const [index, conv] of convs.entries()) {
-    signal.throwIfAborted();
+    await nextTurn(signal);
     context.progress(index, convs.length, conv.name);
     const value = conv.outputs[0] as string;
     const known = original.types.has(value) && usesOf(original).producer.has(value);

@@ -12,6 +12,7 @@ import {
 } from '@decouple/decomposition';
 import { applyPatch, isOp, type Graph, type Patch } from '@decouple/ir';
 import { definePass } from '@decouple/pass-manager';
+import { nextTurn } from '@decouple/tensor';
 import { z } from 'zod';
 import { refitJointly } from './joint.ts';
 import { toRows, type Kernel } from './kernel.ts';
@@ -103,7 +104,7 @@ export const refit = definePass({
     let current = graph;
     const segments = segmentsOf(graph);
     for (const [index, { last }] of segments.entries()) {
-      signal.throwIfAborted();
+      await nextTurn(signal);
       context.progress(index, segments.length, `refitting ${last.name}`);
       const segment = segments[index] as Segment;
       const { name, origin, inputs, attrs } = last;

@@ -11,7 +11,7 @@ import { definePass } from '@decouple/pass-manager';
 import { channelDecomposition } from '@decouple/pass-channel-decomposition';
 import { decoupling } from '@decouple/pass-network-decoupling';
 import { spatialDecomposition } from '@decouple/pass-spatial-decomposition';
-import { OptionError } from '@decouple/tensor';
+import { nextTurn, OptionError } from '@decouple/tensor';
 import { z } from 'zod';
 import {
   allocateByKnapsack,
@@ -84,7 +84,7 @@ export const decompose = definePass({
           if (given.allocation === 'uniform') return allocateUniformly(problem);
           const divergence = calibration && divergenceFrom(calibration);
           const effect: Effect = async (choice, plan) => {
-            signal.throwIfAborted();
+            await nextTurn(signal);
             const alone = await buildAlone(choice, plan);
             return divergence ? divergence(alone, signal) : plan.error;
           };

@@ -7,7 +7,7 @@
  */
 import type { Graph } from '@decouple/ir';
 import { totalCost } from '@decouple/ir';
-import { OptionError } from '@decouple/tensor';
+import { nextTurn, OptionError } from '@decouple/tensor';
 import { fillTemplate, requireTemplate } from './template.ts';
 
 /** What a network costs and loses. */
@@ -122,7 +122,7 @@ class Trials {
   /** @returns `undefined` when the pipeline can't meet the budget at all. */
   async run(family: string, share: number): Promise<Trial | undefined> {
     const { problem } = this;
-    problem.signal?.throwIfAborted();
+    await nextTurn(problem.signal);
     const pipeline = fillTemplate(family, share);
     const known = this.list.find((trial) => trial.pipeline === pipeline);
     if (known) return known;
