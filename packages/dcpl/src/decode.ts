@@ -86,6 +86,7 @@ function openModel(bytes: Uint8Array<ArrayBuffer>): { root: Model; start: number
 
 function constantsOf(root: Model, data: Uint8Array<ArrayBuffer>): Map<string, Tensor> {
   const constants = new Map<string, Tensor>();
+  let end = 0;
   for (const table of listed(root.constantsLength(), (index) => root.constants(index))) {
     const name = table.name();
     const where = `constant '${name}'`;
@@ -100,6 +101,8 @@ function constantsOf(root: Model, data: Uint8Array<ArrayBuffer>): Map<string, Te
       throw new ModelError(
         `${where}: bytes ${offset} to ${offset + bytes} of ${data.length}, from a multiple of ${alignment}`,
       );
+    if (offset < end) throw new ModelError(`${where}: its data overlap those before`);
+    end = offset + bytes;
     const view = viewAs(type.dtype, data.buffer, data.byteOffset + offset, size);
     constants.set(name, tensor(type.dtype, shape, view));
   }
