@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { decodeDcpl, encodeDcpl } from '@decouple/dcpl';
 import { damaged } from '@decouple/tensor/mutations';
 import { allocate, formatNpy, parseNpy, zeros, type Random } from '@decouple/tensor';
 import {
@@ -19,6 +20,7 @@ import {
 import { openDataset, readPreprocess } from 'decouple/node';
 import { pipelineFromJson, pipelineToJson } from '@decouple/pass-manager';
 import sharp from 'sharp';
+import { absurdFile } from './dcpl.ts';
 import { exercise, seedGraphs } from './exercise.ts';
 import { absurdModel } from './onnx.ts';
 
@@ -117,6 +119,20 @@ const onnx: Format = {
   ],
   damage: absurdModel,
   use: (bytes) => exercise(importOnnx(bytes, { file: 'fuzzed.onnx' }).graph),
+};
+
+const dcpl: Format = {
+  name: 'dcpl',
+  extension: 'dcpl',
+  seeds: () =>
+    Promise.resolve(
+      seedGraphs()
+        .map(encodeDcpl)
+        .filter(({ length }) => length < 8000),
+    ),
+  tokens: [...commonTokens, 'DCPL', 'conv2d', 'float32[', 'int64[', '{axis=', 'x', 'N'],
+  damage: absurdFile,
+  use: (bytes) => exercise(decodeDcpl(bytes, 'fuzzed.dcpl')),
 };
 
 const graphTextTokens = [
@@ -325,6 +341,7 @@ const pipelineJson: Format = {
 
 export const formats: readonly Format[] = [
   onnx,
+  dcpl,
   graphText,
   npy,
   image,
