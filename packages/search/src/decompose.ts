@@ -9,6 +9,7 @@ import {
 } from '@decouple/decomposition';
 import { definePass } from '@decouple/pass-manager';
 import { channelDecomposition } from '@decouple/pass-channel-decomposition';
+import { pruning } from '@decouple/pass-channel-pruning';
 import { decoupling } from '@decouple/pass-network-decoupling';
 import { spatialDecomposition } from '@decouple/pass-spatial-decomposition';
 import { nextTurn, OptionError } from '@decouple/tensor';
@@ -30,6 +31,7 @@ const methods = {
   decouple: () => decoupling({ form: 'auto', layout: 'wide', adaptive: 'auto' }),
   spatial: () => spatialDecomposition({ order: 'auto', multiple, allowCostlier: false }),
   channel: () => channelDecomposition({ method: 'auto', multiple, allowCostlier: false }),
+  prune: () => pruning({ method: 'elimination', multiple }),
 } satisfies Record<string, () => Decomposer>;
 type Method = keyof typeof methods;
 const methodNames = Object.keys(methods) as [Method, ...Method[]];
@@ -41,8 +43,10 @@ const options = z.strictObject({
   methods: z
     .array(z.enum(methodNames))
     .min(1)
-    .default(methodNames)
-    .describe('what may become of a convolution; each layer takes the best'),
+    .default(['decouple', 'spatial', 'channel'])
+    .describe(
+      'what may become of a convolution; each layer takes the best. prune leaves out input channels: run remove-unused-channels afterwards',
+    ),
   allocation: z
     .enum(['knapsack', 'uniform', 'greedy'])
     .default('knapsack')

@@ -1,0 +1,112 @@
+import { interpreterBackend } from '@decouple/backend';
+import {
+  createCalibration,
+  syntheticDataset,
+  tensorDataset,
+  type Dataset,
+} from '@decouple/calibration';
+import { relativeError, smallNet, texturedImages } from '@decouple/conformance';
+import { totalCost, verify, type Graph } from '@decouple/ir';
+import { parsePipeline, runPipeline } from '@decouple/pass-manager';
+import { divergenceFrom, searchPasses } from '@decouple/search';
+import { describe, expect, test } from 'vitest';
+
+const net = smallNet();
+const pictures = tensorDataset(texturedImages(48, 1));
+const held = texturedImages(16, 99);
+
+async function run(text: string, dataset: Dataset | 'none' = pictures) {
+  const calibration =
+    dataset === 'none'
+      ? undefined
+      : createCalibration({
+          original: net,
+          dataset,
+          backend: interpreterBackend(),
+          batchSize: 16,
+          seed: 1,
+        });
+  try {
+    const steps = parsePipeline(text, searchPasses);
+    const { graph, passes } = await runPipeline(net, steps, { calibration, seed: 1 });
+    expect(verify(graph)).toEqual([]);
+    const methods = passes[0]?.details.map(({ method }) => String(method)) ?? [];
+    return { graph, methods: new Set(methods) };
+  } finally {
+    calibration?.dispose();
+  }
+}
+
+const share = (graph: Graph): number => totalCost(graph).macs / totalCost(net).macs;
+
+describe('decompose', () => {
+  test('mixes methods, within the budget', async () => {
+    const { graph, methods } = await run('decompose{macs=0.5x}');
+    expect(share(graph)).toBeLessThanOrEqual(0.5);
+    expect(share(graph)).toBeGreaterThan(0.45);
+    expect(methods.size).toBeGreaterThan(1);
+  });
+  test('the mixture beats at least the worst of the methods alone, on images it has not seen', async () => {
+    const errorOf = async (text: string): Promise<number> =>
+      relativeError((await run(text)).graph, net, held);
+    const alone: number[] = [];
+    for (const method of ['decouple', 'spatial', 'channel'])
+      alone.push(await errorOf(`decompose{macs=0.5x, methods=[${method}]}`));
+    expect(await errorOf('decompose{macs=0.5x}')).toBeLessThan(Math.max(...alone));
+  });
+  test.each([
+    'allocation=uniform',
+    'allocation=greedy',
+    'sensitivity=true',
+    'methods=[prune, decouple]',
+  ])('meets the budget with %s', async (option) => {
+    const { graph } = await run(`decompose{macs=0.6x, ${option}}`);
+    expect(share(graph)).toBeLessThanOrEqual(0.6);
+    expect(relativeError(graph, net, held)).toBeLessThan(0.6);
+  });
+  test('works from the weights alone, and better on synthetic images than on none', async () => {
+    const text = 'decompose{macs=0.5x}';
+    const alone = (await run(text, 'none')).graph;
+    expect(share(alone)).toBeLessThanOrEqual(0.5);
+    const drawn = syntheticDataset({
+      sampleShape: [3, 10, 10],
+      samples: 48,
+      preprocess: { mean: [0.5], std: [0.25] },
+    });
+    const synthetic = (await run(text, drawn)).graph;
+    expect(relativeError(synthetic, net, held)).toBeLessThan(relativeError(alone, net, held));
+  });
+  test('measured allocations need data', async () => {
+    await expect(run('decompose{allocation=greedy}', 'none')).rejects.toThrow(
+      'needs calibration data',
+    );
+    await expect(run('decompose{sensitivity=true, data=off}')).rejects.toThrow(
+      'data=off excludes them',
+    );
+  });
+  test('budgets that cannot be met are refused with what can', async () => {
+    await expect(run('decompose{macs=1K}')).rejects.toThrow(/can't be met.*gives \d+ MACs/);
+    await expect(run('decompose{macs=1K, allocation=uniform}')).rejects.toThrow("can't be met");
+  });
+});
+
+describe('divergence', () => {
+  test('is nothing from itself, and grows with what is left out', async () => {
+    const calibration = createCalibration({
+      original: net,
+      dataset: pictures,
+      backend: interpreterBackend(),
+      batchSize: 16,
+    });
+    const divergence = divergenceFrom(calibration);
+    expect(await divergence(net)).toBeCloseTo(0, 12);
+    const [mild, harsh] = [
+      (await run('decompose{macs=0.7x}')).graph,
+      (await run('decompose{macs=0.3x}')).graph,
+    ];
+    const small = await divergence(mild);
+    expect(small).toBeGreaterThan(0);
+    expect(await divergence(harsh)).toBeGreaterThan(small);
+    calibration.dispose();
+  });
+});
