@@ -9,6 +9,7 @@ export * from './describe-ops.ts';
 export * from './dims.ts';
 export * from './extract.ts';
 export * from './graph.ts';
+export * from './folding.ts';
 export * from './interpret.ts';
 export * from './limits.ts';
 export * from './node.ts';

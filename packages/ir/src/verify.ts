@@ -1,5 +1,5 @@
 /** The executable specification of a graph: lists all violations. */
-import { sizeOf, type Tensor } from '@decouple/tensor';
+import { holdsNumbers, sizeOf, type Tensor } from '@decouple/tensor';
 import { describeIssues } from './attributes.ts';
 import { inferGraph, type GraphParts, type Problem } from './graph.ts';
 import { recordOf, type Node } from './node.ts';
@@ -16,20 +16,13 @@ function attributeProblems(node: Node): Problem[] {
   ];
 }
 
-const isFinite = (value: Tensor): boolean => {
-  if (value.dtype !== 'float32' && value.dtype !== 'float64') return true;
-  const data = value.data as Float32Array;
-  for (let index = 0; index < data.length; index++) if (!Number.isFinite(data[index])) return false;
-  return true;
-};
-
 /** Names of float constants that hold NaN or Infinity. */
 export function nonFiniteConstants(
   graph: GraphParts,
   known: ReadonlyMap<string, Tensor> = new Map(),
 ): string[] {
   return [...graph.constants]
-    .filter(([name, value]) => known.get(name) !== value && !isFinite(value))
+    .filter(([name, value]) => known.get(name) !== value && !holdsNumbers(value))
     .map(([name]) => name);
 }
 

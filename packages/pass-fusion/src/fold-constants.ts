@@ -1,8 +1,11 @@
 /**
  * Replaces nodes whose inputs are all constants by their results, computed by the reference interpreter, and `shape`
- * of values of known shape by that shape. Bounded in size, so that a network does not grow by what it can compute.
+ * of values of known shape by that shape. Bounded in size, so that a network does not grow by what it can compute, and
+ * in work over the whole run, so that a small file can't ask for hours.
  */
 import {
+  foldingAllowance,
+  foldingWork,
   interpretNode,
   ops,
   staticShape,
@@ -12,9 +15,9 @@ import {
   type OpKind,
 } from '@decouple/ir';
 import { definePass, type RuleResult } from '@decouple/pass-manager';
-import { int64, sizeOf, type Tensor } from '@decouple/tensor';
+import { holdsNumbers, int64, sizeOf, type Tensor } from '@decouple/tensor';
 import { z } from 'zod';
-import { holdsNumbers, inputOf } from './layers.ts';
+import { inputOf } from './layers.ts';
 
 const options = z.strictObject({
   maxElements: z
@@ -38,7 +41,22 @@ function evaluate(node: Node, graph: Graph): Tensor[] | undefined {
   );
 }
 
-function fold(node: Node, graph: Graph, { maxElements }: Options): RuleResult {
+/** `shape` looks at no elements. */
+const workOf = (node: Node, graph: Graph): number =>
+  node.op === 'shape'
+    ? 1
+    : foldingWork(
+        node,
+        node.inputs.map((input) => graph.types.get(input)),
+        node.outputs.flatMap((output) => graph.types.get(output) ?? []),
+      );
+
+/** Work that a run may still do. */
+interface Budget {
+  left: number;
+}
+
+function fold(node: Node, graph: Graph, { maxElements }: Options, budget: Budget): RuleResult {
   const constant = node.inputs.every((input) => input === '' || graph.constants.has(input));
   if (!constant && node.op !== 'shape') return undefined;
   if (node.op === 'opaque') return { skip: 'its op is unknown' };
@@ -52,6 +70,9 @@ function fold(node: Node, graph: Graph, { maxElements }: Options): RuleResult {
     return { skip: 'its result is of unknown size' };
   if (shapes.some((shape) => sizeOf(shape) > maxElements))
     return { skip: 'its result is larger than maxElements' };
+  const work = workOf(node, graph);
+  if (work > budget.left) return { skip: 'computing it takes more work than a run may do' };
+  budget.left -= work;
   const results = evaluate(node, graph);
   if (!results) return { skip: 'its input is of unknown size' };
   if (!results.every(holdsNumbers)) return { skip: 'its result is not finite' };
@@ -68,5 +89,10 @@ export const foldConstants = definePass({
   summary: 'Replaces what does not depend on the inputs of the network by its value.',
   effect: 'exact',
   options,
-  rules: Object.fromEntries(kinds.map((kind) => [kind, fold])),
+  rulesFor(graph) {
+    const budget: Budget = { left: foldingAllowance(graph.constants.values()) };
+    const rule = (node: Node, current: Graph, given: Options): RuleResult =>
+      fold(node, current, given, budget);
+    return Object.fromEntries(kinds.map((kind) => [kind, rule]));
+  },
 });

@@ -88,15 +88,12 @@ export function nameWeights(
   return { constants, weight: weightName, bias: biasName };
 }
 
+/** Whether values are numbers as float32, too. */
 export const areFinite = (values: ArrayLike<number>): boolean => {
   for (let index = 0; index < values.length; index++)
     if (!Number.isFinite(Math.fround(values[index] as number))) return false;
   return true;
 };
-
-/** Whether a tensor is free of NaN and infinities. */
-export const holdsNumbers = (value: Tensor): boolean =>
-  !value.dtype.startsWith('float') || areFinite(value.data as Float32Array);
 
 /**
  * A few nodes of a graph as a graph of their own, to ask a cost model about them without rebuilding the network.

@@ -19,6 +19,26 @@ describe('fold-constants', () => {
     expect(graph.constants.get(batch)?.data).toEqual(new Float32Array([2]));
   });
 
+  test('stops when a run has done enough work, however small each result is', async () => {
+    const b = net();
+    const x = b.input('x', [1]);
+    const large = b.constant('large', float32([500_000], new Float32Array(500_000)));
+    let sum = x;
+    const count = 40;
+    for (let index = 0; index < count; index++)
+      sum = b.node('add', [sum, b.node('reduce', [large], { kind: 'sum', axes: [0] })]);
+    const { graph, passes } = await runPipeline(b.build([sum]), pipeline([step(foldConstants)]));
+    const left = graph.nodes.filter(({ op }) => op === 'reduce').length;
+    // 2^22 and 16 for each of the 500,000 elements, at 500,001 for each sum.
+    expect(left).toBe(count - 24);
+    expect(passes[0]?.skipped).toEqual([
+      expect.objectContaining({
+        reason: 'computing it takes more work than a run may do',
+        count: left,
+      }),
+    ]);
+  });
+
   test('must not fire: inputs, unknown shapes, outputs, large results, infinities', async () => {
     const b = net();
     const x = b.input('x', ['N', 2]);

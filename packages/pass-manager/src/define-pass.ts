@@ -89,6 +89,8 @@ export interface Pass<
   readonly statistics?: Readonly<Record<Counter, string>>;
   needs?(options: z.output<Options>): readonly Need[];
   readonly rules?: Rules<z.output<Options>, Counter>;
+  /** Rules of one run over a graph, when they share something such as a budget. */
+  rulesFor?(graph: Graph): Rules<z.output<Options>, Counter>;
   run?(
     graph: Graph,
     options: z.output<Options>,
@@ -97,16 +99,19 @@ export interface Pass<
 }
 
 /**
- * Declares a pass; checks that it has either `rules` or `run`, and fixes the types.
- * @throws InvariantError when it has both or neither, or is named as a part of the text syntax.
+ * Declares a pass; checks that it has one of `rules`, `rulesFor` and `run`, and fixes the types.
+ * @throws InvariantError when it has several or none of them, or is named as a part of the text syntax.
  */
 export function definePass<
   const Name extends string,
   Options extends z.ZodObject,
   Counter extends string = never,
 >(definition: Pass<Name, Options, Counter>): Pass<Name, Options, Counter> {
-  if (!definition.rules === !definition.run)
-    throw new InvariantError(`pass '${definition.name}' must have either rules or run`);
+  const absent = [!definition.rules, !definition.rulesFor, !definition.run].filter(Boolean);
+  if (absent.length !== 2)
+    throw new InvariantError(
+      `pass '${definition.name}' must have either rules (or rulesFor) or run`,
+    );
   if (definition.name === 'repeat')
     throw new InvariantError("'repeat' repeats passes in pipelines and can't be the name of one");
   return definition;

@@ -14,7 +14,7 @@ import {
   type Patch,
 } from '@decouple/ir';
 import { InvariantError, nextTurn } from '@decouple/tensor';
-import type { Pass, PassContext, Rule } from './define-pass.ts';
+import type { Pass, PassContext, Rule, Rules } from './define-pass.ts';
 import { withPlace } from './errors.ts';
 import type { Journal } from './report.ts';
 import type { RewriteCounter } from './rewrites.ts';
@@ -81,9 +81,13 @@ interface Run {
   readonly rewrites: RewriteCounter;
 }
 
+interface RunOfRules extends Run {
+  readonly rules: Rules<unknown> | undefined;
+}
+
 /** Asks the rule about one node. Skips and refusals are noted. */
-function propose({ pass, options, context, journal }: Run, graph: Graph, node: Node) {
-  const rule = pass.rules?.[node.op] as Rule<typeof node.op, unknown> | undefined;
+function propose({ pass, rules, options, context, journal }: RunOfRules, graph: Graph, node: Node) {
+  const rule = rules?.[node.op] as Rule<typeof node.op, unknown> | undefined;
   if (!rule) return undefined;
   const commit: (() => void)[] = [];
   try {
@@ -111,7 +115,7 @@ function propose({ pass, options, context, journal }: Run, graph: Graph, node: N
 }
 
 /** One look at every node; the proposals can be applied together. */
-async function sweep(run: Run, graph: Graph): Promise<Proposal[]> {
+async function sweep(run: RunOfRules, graph: Graph): Promise<Proposal[]> {
   const proposals: Proposal[] = [];
   const claimed = { changed: new Set<string>(), mentioned: new Set<string>() };
   let paused = performance.now();
@@ -164,12 +168,13 @@ function apply(run: Run, graph: Graph, proposals: readonly Proposal[]): Graph {
  * @throws InvariantError when they don't settle; errors of rules with the node's name added.
  */
 export async function applyRules(run: Run, graph: Graph): Promise<Graph> {
+  const rules = run.pass.rulesFor?.(graph) ?? run.pass.rules;
   const limit = 10 * graph.nodes.length + 100;
   const before = run.rewrites.count;
   let current = graph;
   while (run.rewrites.left > 0) {
     run.journal.clearNotes();
-    const proposals = await sweep(run, current);
+    const proposals = await sweep({ ...run, rules }, current);
     if (!proposals.length) break;
     current = apply(run, current, proposals);
     const rewrites = run.rewrites.count - before;

@@ -219,6 +219,13 @@ export function cast<D extends DType>(value: Tensor, dtype: D): Tensor<D> {
   return tensor(dtype, value.shape, out);
 }
 
+/** Whether a tensor is free of NaN and infinities. */
+export function holdsNumbers({ dtype, data }: Tensor): boolean {
+  if (dtype !== 'float32' && dtype !== 'float64') return true;
+  for (let index = 0; index < data.length; index++) if (!Number.isFinite(data[index])) return false;
+  return true;
+}
+
 /** The largest absolute and relative differences of two equally shaped tensors; relative is to the largest |b|. */
 export function difference(a: Tensor, b: Tensor): { maxAbs: number; maxRel: number } {
   if (!sameShape(a.shape, b.shape))

@@ -3,7 +3,7 @@
  * arithmetic whose result is known becomes a constant. What remains is a node of the graph.
  */
 import {
-  elementsOf,
+  foldingWork,
   inferNode,
   interpretNode,
   recordOf,
@@ -18,7 +18,7 @@ import type { Collected } from './call.ts';
 import { contentsOf } from './contents.ts';
 import type { ImportState } from './state.ts';
 
-/** What folding a node takes: elements made and multiply-accumulates; infinite when only running it tells. */
+/** What folding a node takes; infinite when only running it tells. */
 function workOf(state: ImportState, node: Node, types: readonly (ValueType | null)[]): number {
   if (node.op === 'constant-of-shape') {
     const shape = state.contentsOf(node.inputs[0] as string) as readonly number[] | undefined;
@@ -32,8 +32,7 @@ function workOf(state: ImportState, node: Node, types: readonly (ValueType | nul
   }
   if (!types.every((type) => type !== null)) return Infinity;
   const inputs = node.inputs.map((input) => state.typeOf(input));
-  const macs = recordOf(node.op).macs?.(inputs, node.attrs, types) ?? 0;
-  return types.reduce((sum, type) => sum + elementsOf(type), macs);
+  return foldingWork(node, inputs, types);
 }
 
 /** The results of a node of constants, unless that is more work than folding may do. */

@@ -1,5 +1,12 @@
 /** The state of one import: what is known of the values so far, the nodes so far, and names that are free. */
-import { typeOfTensor, type Dim, type GraphInput, type Node, type ValueType } from '@decouple/ir';
+import {
+  foldingAllowance,
+  typeOfTensor,
+  type Dim,
+  type GraphInput,
+  type Node,
+  type ValueType,
+} from '@decouple/ir';
 import { numbersOf, type Tensor } from '@decouple/tensor';
 import type { GraphProto, NodeProto } from '../proto.ts';
 import type { Knowledge } from './call.ts';
@@ -22,13 +29,9 @@ export interface ImportState extends Knowledge {
   readonly report: Report;
   /** Why nodes are opaque, by node name. */
   readonly refusals: Map<string, string>;
-  /** Work, in elements made and multiply-accumulates, that folding may still take. */
+  /** Work that folding may still take. */
   foldingLeft: number;
 }
-
-/** Folding may do so much work, and more in proportion to the weights of the file: a small file can't ask for much. */
-const foldingBase = 2 ** 22;
-const foldingPerElement = 4;
 
 /**
  * The wanted name, or one with a number behind it when it is taken. It is taken then.
@@ -63,7 +66,6 @@ export function createState({ proto, opsets, fixed, report }: ImportStart): Impo
   const contents = new Map<string, readonly Dim[]>();
   const names = [...types.keys(), ...proto.node.flatMap((node) => [node.name, ...node.output])];
   const taken = new Map(names.map((name) => [name, 1]));
-  const held = [...constants.values()].reduce((sum, { data }) => sum + data.length, 0);
   return {
     proto,
     opsets,
@@ -80,7 +82,7 @@ export function createState({ proto, opsets, fixed, report }: ImportStart): Impo
     nodes: [],
     report,
     refusals: new Map(),
-    foldingLeft: foldingBase + foldingPerElement * held,
+    foldingLeft: foldingAllowance(constants.values()),
     symbols: new Set(
       inputs.flatMap(({ type }) => type.shape.filter((dim) => typeof dim === 'string')),
     ),
