@@ -1,6 +1,6 @@
 /** Convolutions as decompositions see them, and why some are left alone. */
 import { constantInput, staticShape, type Graph, type NodeOf } from '@decouple/ir';
-import { isFloat32 } from '@decouple/tensor';
+import { holdsNumbers, isFloat32 } from '@decouple/tensor';
 
 /** Sizes of one group of a convolution. */
 export interface KernelSize {
@@ -49,6 +49,8 @@ export function layerOf(graph: Graph, conv: NodeOf<'conv2d'>): Layer | string {
   if (!weight || !isFloat32(weight)) return 'the weight is not a float32 constant';
   const bias = constantInput(graph, conv, 2);
   if (conv.inputs[2] && !(bias && isFloat32(bias))) return 'the bias is not a float32 constant';
+  if (!holdsNumbers(weight) || (bias && !holdsNumbers(bias)))
+    return 'its weights hold NaN or infinity';
   const [outChannels, inputs, kh, kw] = weight.shape as [number, number, number, number];
   const { groups } = conv.attrs;
   const [input, output] = [conv.inputs[0], conv.outputs[0]].map((value) => {

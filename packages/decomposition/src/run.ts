@@ -6,7 +6,7 @@
  */
 import { applyPatch, isOp, totalCost, type Graph, type Patch } from '@decouple/ir';
 import type { RunContext } from '@decouple/pass-manager';
-import { nextTurn, OptionError } from '@decouple/tensor';
+import { holdsNumbers, nextTurn, OptionError } from '@decouple/tensor';
 import { allocate } from './allocate.ts';
 import { densePlan } from './dense.ts';
 import { layerMetrics, sample, type Data } from './fitting.ts';
@@ -121,6 +121,10 @@ function pays(graph: Graph, patch: Patch, { cost }: Context): boolean {
   return sum(applyPatch(graph, patch), added) < sum(graph, patch.remove);
 }
 
+/** Whether weights stayed within float32: factors can be larger than what they stand for. */
+const isFinitePatch = ({ constants = [] }: Patch): boolean =>
+  [...constants].every(([, value]) => holdsNumbers(value));
+
 /** A network while its layers are being built. */
 interface Work {
   readonly given: Decomposition;
@@ -165,8 +169,10 @@ async function keepDense(
   const refit = data !== undefined && given.options.refitDense && graph !== data.reference;
   report(work, layer, dense, refit ? 'refitted' : 0);
   if (!refit) return undefined;
+  const { patch } = await build(work, graph, layer, dense);
+  if (!isFinitePatch(patch)) return undefined;
   context.count('refitted');
-  return context.rewrite(graph, (await build(work, graph, layer, dense)).patch);
+  return context.rewrite(graph, patch);
 }
 
 /** @returns `undefined` when nothing changed. */
@@ -188,6 +194,8 @@ async function buildLayer(
   const built = await build(work, graph, layer, plan);
   if (!allowCostlier && !pays(graph, built.patch, context))
     return keepDense(work, graph, layer, dear);
+  if (!isFinitePatch(built.patch))
+    return keepDense(work, graph, layer, 'its weights are too large to be decomposed');
   context.count('replaced');
   report(work, layer, plan, built.error);
   return context.rewrite(graph, built.patch);

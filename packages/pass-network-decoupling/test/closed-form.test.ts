@@ -20,7 +20,7 @@ import {
   selectTerms,
   type Form,
 } from '@decouple/pass-network-decoupling';
-import { createRandom, normals } from '@decouple/tensor';
+import { createRandom, float32, normals } from '@decouple/tensor';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 
@@ -40,6 +40,21 @@ describe.each(Object.entries(convCases))('%s', (_, item) => {
         expect(verify(result)).toEqual([]);
         expect(relativeDifference(graph, result, item.x)).toBeLessThan(1e-6);
       });
+});
+
+test.each([
+  ['NaN', Number.NaN, 'its weights hold NaN or infinity'],
+  ['infinity', -Infinity, 'its weights hold NaN or infinity'],
+  ['numbers whose factors are beyond float32', 3e38, 'its weights are too large to be decomposed'],
+])('a layer whose weights hold %s is left alone', async (_, value, reason) => {
+  const b = graphBuilder('odd');
+  const data = normals(createRandom(1), 8 * 8 * 9);
+  data.fill(value, 40, 80);
+  const weight = b.constant('w', float32([8, 8, 3, 3], data));
+  const graph = b.build([b.node('conv2d', [b.input('x', [1, 8, 6, 6]), weight])]);
+  const { graph: result, passes } = await run(graph, 'decouple{terms=1}');
+  expect(result.nodes).toEqual(graph.nodes);
+  expect(passes[0]?.skipped[0]?.reason).toBe(reason);
 });
 
 test('the error of T terms is the energy that is left out, and the graph computes the equivalent kernel', () => {
