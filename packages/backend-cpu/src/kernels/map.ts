@@ -85,9 +85,12 @@ export function mapCalls(
   return [{ function: name, args: [out.address, ...operands.map((view) => view.address)] }];
 }
 
-/** Calls that copy `from` to `to`, which have equal shapes but may differ in layout. */
+/** Calls that copy `from`, whose shape broadcasts to that of `to`; layouts may differ. */
 export function copyCalls(context: KernelContext, to: View, from: View): Call[] {
-  const nest = collapse({ sizes: to.shape, strides: [to.strides, from.strides] });
+  const nest = collapse({
+    sizes: to.shape,
+    strides: [to.strides, broadcastStrides(from, to.shape)],
+  });
   const axes = transposedAxes(nest);
   if (!axes || sizeOf(to.shape) === 0)
     return mapCalls(context, to, [from], { name: 'copy', body: (f, [x]) => f.get(x as Vector) });

@@ -192,6 +192,7 @@ function combinations(): [string, number[], z.input<typeof attrs>][] {
 function samples(random: Random): Sample<Attrs>[] {
   const cases: [string, number[], z.input<typeof attrs>][] = [
     ['one pixel', [1, 3, 1, 1], { axes, scales: [2, 3] }],
+    ['one channel, four times', [1, 1, 2, 2], { axes, scales: [4, 4] }],
     [
       'twice the size',
       [2, 5, 3, 4],

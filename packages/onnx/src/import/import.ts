@@ -35,6 +35,11 @@ export interface ImportOptions {
   readonly file?: string;
   /** Values of inputs that stay the same for every run: they become constants. */
   readonly fixed?: Readonly<Record<string, Tensor>>;
+  /**
+   * Elements that nodes of constant inputs may make while they are folded. By default 2²² and four for each weight
+   * of the file: enough for what exporters write, and a small file can't ask for much memory.
+   */
+  readonly folding?: number;
 }
 
 /** Something of the file that the graph does not hold, or holds without understanding it. */
@@ -175,7 +180,13 @@ function importAll(
   if (!model.graph) throw new ModelError('no graph in the file: not an ONNX model?');
   const { fixed = {}, name = model.graph.name || 'model' } = options;
   const { input, initializer, sparseInitializer, output } = model.graph;
-  const state = createState({ proto: model.graph, opsets: opsetsOf(model), fixed, report });
+  const state = createState({
+    proto: model.graph,
+    opsets: opsetsOf(model),
+    fixed,
+    folding: options.folding,
+    report,
+  });
   const sparse = sparseInitializer.flatMap(({ values }) => (values ? [values] : []));
   substituteValues(
     state,

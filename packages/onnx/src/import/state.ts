@@ -54,11 +54,14 @@ export interface ImportStart {
   readonly opsets: ReadonlyMap<string, number>;
   /** Values of inputs that become constants. */
   readonly fixed: Readonly<Record<string, Tensor>>;
+  /** Elements that folding may make. */
+  readonly folding: number | undefined;
   readonly report: Report;
 }
 
 /** Reports inputs and initializers that are malformed. */
-export function createState({ proto, opsets, fixed, report }: ImportStart): ImportState {
+export function createState(start: ImportStart): ImportState {
+  const { proto, opsets, fixed, report } = start;
   const inputs = inputsOf(proto, report).filter(({ name }) => !Object.hasOwn(fixed, name));
   const constants = new Map([...initializersOf(proto, report), ...Object.entries(fixed)]);
   const types = new Map(inputs.map(({ name, type }) => [name, type]));
@@ -82,7 +85,7 @@ export function createState({ proto, opsets, fixed, report }: ImportStart): Impo
     nodes: [],
     report,
     refusals: new Map(),
-    foldingLeft: foldingAllowance(constants.values()),
+    foldingLeft: start.folding ?? foldingAllowance(constants.values()),
     symbols: new Set(
       inputs.flatMap(({ type }) => type.shape.filter((dim) => typeof dim === 'string')),
     ),
