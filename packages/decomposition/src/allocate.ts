@@ -39,7 +39,10 @@ export function allocate<C extends Choice>(
   const fronts = layers.map(paretoChoices);
   const cheapest = fronts.reduce((sum, [first]) => sum + (first as C).cost, 0);
   if (cheapest > budget) return undefined;
-  const unit = (budget - cheapest) / buckets || 1;
+  // Whole numbers, such as MACs, are exact in buckets of 1 where those suffice.
+  const whole = fronts.flat().every(({ cost }) => Number.isInteger(cost));
+  const share = (budget - cheapest) / buckets;
+  const unit = whole ? Math.max(1, share) : share || 1;
   return spendRest(fronts, solve(fronts, unit, Math.floor((budget - cheapest) / unit)), budget);
 }
 
