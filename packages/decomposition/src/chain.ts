@@ -58,10 +58,6 @@ export function emitChain(
   return { remove: [conv.name], add: nodes, constants };
 }
 
-/** Weights of a chain. */
-export const chainParams = (stages: readonly Pick<Stage, 'weight'>[]): number =>
-  stages.reduce((sum, { weight }) => sum + weight.data.length, 0);
-
 /** Rows and columns between a vertical convolution and the horizontal one behind it, or the other way round. */
 export const areaBetween = (
   { input, output }: ConvSize,

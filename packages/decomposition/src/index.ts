@@ -1,7 +1,7 @@
-export { allocate, paretoChoices, type Choice } from './allocate.ts';
-export { areaBetween, chainParams, emitChain, type Stage } from './chain.ts';
+export { allocate, type Choice } from './allocate.ts';
+export { areaBetween, emitChain, type Stage } from './chain.ts';
 export { densePlan, optimalKernel } from './dense.ts';
-export { layerMetrics, rowsFor, sample, type Data, type FitOptions } from './fitting.ts';
+export { layerMetrics, sample, type Data, type FitOptions } from './fitting.ts';
 export { fitGroups, type FittedLayer, type GroupFit } from './groups.ts';
 export {
   areaOf,

@@ -7,7 +7,6 @@
  *              each layer takes its cheapest ratio below the bound
  */
 import { chooseWithinMacs, type Choices, type Plan } from '@decouple/decomposition';
-import type { Graph } from '@decouple/ir';
 import { OptionError } from '@decouple/tensor';
 
 export interface Problem {
@@ -32,7 +31,7 @@ function planAt({ plans }: Choices, share: number): Plan {
 
 const macsOfAll = ({ choices, networkMacs }: Problem, plans: readonly Plan[]): number =>
   plans.reduce(
-    (sum, plan, index) => sum + plan.macs - ((choices[index] as Choices).plans[0].macs ?? 0),
+    (sum, plan, index) => sum + plan.macs - (choices[index] as Choices).plans[0].macs,
     networkMacs,
   );
 
@@ -93,9 +92,6 @@ export async function sensitivities(
   const mean = found.reduce((sum, [, value]) => sum + value, 0) / Math.max(1, found.length);
   return Object.fromEntries(found.map(([name, value]) => [name, mean > 0 ? value / mean : 1]));
 }
-
-/** The network with one layer alone built, see `Decomposition.choose`. */
-export type BuildAlone = (choice: Choices, plan: Plan) => Promise<Graph>;
 
 export const allocateByKnapsack = (
   { pass, choices, networkMacs, budget }: Problem,
