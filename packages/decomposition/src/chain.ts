@@ -3,7 +3,7 @@
  * not survive padding with zeros.
  */
 import { makeNode, type Node, type NodeOf, type Patch } from '@decouple/ir';
-import { float32, int64, invariant, type Tensor } from '@decouple/tensor';
+import { float32, int64, invariant, sizeOf, type Tensor } from '@decouple/tensor';
 import type { ConvSize } from './layer.ts';
 
 type Spatial = Pick<NodeOf<'conv2d'>['attrs'], 'stride' | 'pads' | 'dilation'>;
@@ -57,6 +57,40 @@ export function emitChain(
   });
   return { remove: [conv.name], add: nodes, constants };
 }
+
+/** The shape of a stage: what it costs can be told from it. */
+export interface StageOutline extends Partial<Spatial> {
+  readonly role: string;
+  /** Of the weight, `[O, I/g, kh, kw]`. */
+  readonly shape: readonly number[];
+  readonly groups?: number;
+  /** Whether it reads input channels out of order or repeatedly. */
+  readonly gathers?: boolean;
+}
+
+/** Zeros that all outlines share. */
+let zeros = new Float32Array(0);
+function zerosOf(shape: readonly number[]): Tensor<'float32'> {
+  const size = sizeOf(shape);
+  if (zeros.length < size) zeros = new Float32Array(size);
+  return float32(shape, zeros.subarray(0, size));
+}
+
+/** The patch that replaces `conv` by a chain of this outline, with weights of zeros. */
+export const outlineChain = (
+  conv: NodeOf<'conv2d'>,
+  stages: readonly StageOutline[],
+  withBias: boolean,
+): Patch =>
+  emitChain(
+    conv,
+    stages.map(({ shape, gathers, ...stage }) => ({
+      ...stage,
+      weight: zerosOf(shape),
+      ...(gathers ? { channels: new Int32Array((shape[1] as number) * (stage.groups ?? 1)) } : {}),
+    })),
+    withBias ? zerosOf([stages.at(-1)?.shape[0] ?? 0]).data : undefined,
+  );
 
 /** Rows and columns between a vertical convolution and the horizontal one behind it, or the other way round. */
 export const areaBetween = (

@@ -50,6 +50,7 @@ export const densePlan = (layer: Layer): Plan => ({
   method: 'dense',
   macs: denseMacs(layer),
   params: layer.weight.length,
+  outline: [],
   error: 0,
   columns: {},
   build: (fitting) => (fitting ? refit(fitting) : { patch: { remove: [] }, error: 0 }),

@@ -1,5 +1,5 @@
 export { allocate, type Choice } from './allocate.ts';
-export { areaBetween, emitChain, type Stage } from './chain.ts';
+export { areaBetween, emitChain, type Stage, type StageOutline } from './chain.ts';
 export { densePlan, optimalKernel } from './dense.ts';
 export { layerMetrics, sample, type Data, type FitOptions } from './fitting.ts';
 export { fitGroups, type FittedLayer, type GroupFit } from './groups.ts';
@@ -14,13 +14,18 @@ export {
 } from './layer.ts';
 export { dataMetric, kernelError, meanBias, type Metric } from './metric.ts';
 export {
+  amountOf,
+  budgetOf,
   budgetOption,
+  budgetOptions,
   fitOptions,
-  macsOf,
+  macsBudget,
   requireOneTarget,
+  type Budget,
   type DecompositionOptions,
 } from './options.ts';
 export type { Built, Decomposer, Fitting, Plan } from './plan.ts';
+export type { NetworkCosts, Priced } from './price.ts';
 export { chooseByRank, rankOptions, type RankOptions } from './rank.ts';
 export {
   isRankPlan,
@@ -32,8 +37,11 @@ export {
 } from './rank-plans.ts';
 export { rectifiedTarget, refineForRelu, type Fit, type GroupRows, type Solver } from './relu.ts';
 export {
-  chooseWithinMacs,
+  chooseWithin,
+  costIn,
+  costWith,
   decomposeLayers,
+  refuseBudget,
   statistics,
   type Choices,
   type Counter,

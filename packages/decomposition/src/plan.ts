@@ -5,6 +5,7 @@
  */
 import type { LayerRows } from '@decouple/calibration';
 import type { Patch } from '@decouple/ir';
+import type { StageOutline } from './chain.ts';
 import type { Layer } from './layer.ts';
 import type { Metric } from './metric.ts';
 
@@ -33,6 +34,11 @@ export interface Plan {
   /** MACs per image and weights of the convolutions that replace the layer. */
   readonly macs: number;
   readonly params: number;
+  /**
+   * The convolutions that replace the layer, in order: what cost models other than MACs ask. Empty: as it is. Where
+   * the form depends on details (unequal terms in classes), the plain form stands for it.
+   */
+  readonly outline: readonly StageOutline[];
   /** Relative squared error: of the weights without data, of the responses with data. */
   readonly error: number;
   /** What reports show beside the method: `{ rank: 12 }`, `{ terms: 2.5 }`. */

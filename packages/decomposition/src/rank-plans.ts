@@ -1,5 +1,6 @@
 /** Plans of methods that have one number per group of a layer, a rank: one plan for each rank that pays. */
 import type { Patch } from '@decouple/ir';
+import type { StageOutline } from './chain.ts';
 import { denseMacs, type Layer } from './layer.ts';
 import type { Metric } from './metric.ts';
 import type { Built, Fitting, Plan } from './plan.ts';
@@ -12,7 +13,7 @@ export interface RankPlan extends Plan {
   readonly energy: number;
 }
 
-export const isRankPlan = (plan: Plan): plan is RankPlan => 'rank' in plan;
+export const isRankPlan = <P extends Plan>(plan: P): plan is P & RankPlan => 'rank' in plan;
 
 /** What the ranks 1, 2, … of one group are worth. */
 export interface RankedGroup {
@@ -31,6 +32,8 @@ export interface RankMethod {
   /** MACs and weights of one rank, in all groups. */
   readonly macs: number;
   readonly params: number;
+  /** The convolutions of a rank. */
+  outline(rank: number): readonly StageOutline[];
   /** Groups up to a rank; without metrics the gains are the energy. */
   measure(rank: number, metrics: readonly Metric[] | undefined): readonly RankedGroup[];
   /** Builds a rank from the weights alone. */
@@ -99,6 +102,7 @@ export function rankPlans(
       energy,
       macs: rank * method.macs,
       params: rank * method.params,
+      outline: method.outline(rank),
       error,
       columns: { rank, energy: Number(energy.toFixed(3)) },
       build: (fitting) =>

@@ -2,10 +2,11 @@
 import { OptionError } from '@decouple/tensor';
 import { z } from 'zod';
 import { denseMacs, type Layer } from './layer.ts';
-import { budgetOption, macsOf, requireOneTarget } from './options.ts';
+import { budgetOption, macsBudget, requireOneTarget } from './options.ts';
+import type { Priced } from './price.ts';
 import type { Plan } from './plan.ts';
 import { isRankPlan, type RankPlan } from './rank-plans.ts';
-import { chooseWithinMacs, type Choices } from './run.ts';
+import { chooseWithin, type Choices } from './run.ts';
 
 /** Fields of a pass's options: the target, of which one is given, and what ranks are allowed. */
 export const rankOptions = {
@@ -38,8 +39,10 @@ export const rankOptions = {
 /** What {@link rankOptions} give. */
 export type RankOptions = z.output<z.ZodObject<typeof rankOptions>>;
 
+type RankedPrice = RankPlan & Priced;
+
 /** Of plans of one method by rising rank, the one that is asked for. */
-type Choose = (plans: readonly RankPlan[], layer: Layer) => RankPlan | undefined;
+type Choose = (plans: readonly RankedPrice[], layer: Layer) => RankedPrice | undefined;
 
 const upToRank =
   (rank: number): Choose =>
@@ -61,7 +64,7 @@ function bestPick(
   { layer, plans }: Choices,
   pick: Choose,
   by: (a: RankPlan, b: RankPlan) => number,
-): RankPlan | undefined {
+): RankedPrice | undefined {
   const ranked = plans.filter(isRankPlan);
   return [...new Set(ranked.map(({ method }) => method))]
     .flatMap((method) => {
@@ -83,7 +86,7 @@ function pickFromTable(
   pass: string,
   choices: readonly Choices[],
   table: Readonly<Record<string, number>>,
-): (Plan | undefined)[] {
+): (Priced | undefined)[] {
   const names = choices.map(({ layer }) => layer.conv.name);
   const unknown = Object.keys(table).filter((name) => !names.includes(name));
   if (unknown.length)
@@ -98,7 +101,7 @@ function pickFromTable(
 
 /**
  * One plan per layer by the target in the options; `undefined` for layers that it does not mention.
- * @param withinMacs how a budget of MACs is spent.
+ * @param within how a budget is spent.
  * @throws OptionError when several targets are given, a table names unknown layers or a budget can't be met.
  */
 export function chooseByRank(
@@ -106,14 +109,14 @@ export function chooseByRank(
   choices: readonly Choices[],
   networkMacs: number,
   { rank, speedup, energy, macs }: RankOptions,
-  withinMacs: typeof chooseWithinMacs = chooseWithinMacs,
-): readonly (Plan | undefined)[] {
+  within: typeof chooseWithin = chooseWithin,
+): readonly (Priced | undefined)[] {
   requireOneTarget(pass, { rank, speedup, energy, macs });
-  const every = (pick: Choose, by: typeof byError): (Plan | undefined)[] =>
+  const every = (pick: Choose, by: typeof byError): (Priced | undefined)[] =>
     choices.map((choice) => bestPick(choice, pick, by));
   if (typeof rank === 'number') return every(upToRank(rank), byError);
   if (rank) return pickFromTable(pass, choices, rank);
   if (speedup !== undefined) return every(fasterBy(speedup), byError);
   if (energy !== undefined) return every(keepingEnergy(energy), byMacs);
-  return withinMacs(pass, choices, networkMacs, macsOf(macs ?? '0.5x', networkMacs));
+  return within(pass, choices, macsBudget(macs, networkMacs));
 }

@@ -4,15 +4,16 @@
  * network gives it, it makes the response of the *original* network; later layers repair errors of earlier ones.
  * Without data layers are built in closed form.
  */
-import { applyPatch, isOp, totalCost, type Graph, type Patch } from '@decouple/ir';
+import { applyPatch, isOp, type Graph, type Patch } from '@decouple/ir';
 import type { RunContext } from '@decouple/pass-manager';
 import { holdsNumbers, nextTurn, OptionError } from '@decouple/tensor';
 import { allocate } from './allocate.ts';
 import { densePlan } from './dense.ts';
 import { layerMetrics, sample, type Data } from './fitting.ts';
 import { denseMacs, layerOf, type Layer } from './layer.ts';
-import type { DecompositionOptions } from './options.ts';
+import type { Budget, DecompositionOptions } from './options.ts';
 import type { Built, Decomposer, Plan } from './plan.ts';
+import { networkCosts, pricing, type NetworkCosts, type Priced } from './price.ts';
 
 export type Counter = 'replaced' | 'kept' | 'refitted';
 type Context = RunContext<Counter>;
@@ -27,7 +28,7 @@ export const statistics: Readonly<Record<Counter, string>> = {
 /** The ways to build one layer: dense first, then those of the decomposers. */
 export interface Choices {
   readonly layer: Layer;
-  readonly plans: readonly [dense: Plan, ...others: Plan[]];
+  readonly plans: readonly [dense: Priced, ...others: Priced[]];
 }
 
 /** A pass in terms of decomposers. */
@@ -38,44 +39,73 @@ export interface Decomposition {
   readonly options: DecompositionOptions;
   /**
    * One plan for each layer; `undefined`: not asked for.
-   * @param networkMacs of the whole network as it is.
+   * @param network costs as it is.
    * @param build the network with one layer alone built as planned: to measure what that does to its outputs.
    * @throws OptionError when the options ask for the impossible.
    */
   choose(
     choices: readonly Choices[],
-    networkMacs: number,
+    network: NetworkCosts,
     build: (choice: Choices, plan: Plan) => Promise<Graph>,
-  ): readonly (Plan | undefined)[] | Promise<readonly (Plan | undefined)[]>;
+  ): readonly (Priced | undefined)[] | Promise<readonly (Priced | undefined)[]>;
+}
+
+/** The cost of a plan in the unit of a budget. */
+export const costIn =
+  ({ unit }: Budget) =>
+  (plan: Priced): number =>
+    unit === 'MACs' ? plan.macs : plan.cost;
+
+/** What is left of a budget, or missing, when every layer is built as planned. */
+export const costWith = (
+  budget: Budget,
+  choices: readonly Choices[],
+  plans: readonly Priced[],
+): number => {
+  const cost = costIn(budget);
+  return plans.reduce(
+    (sum, plan, index) => sum + cost(plan) - cost((choices[index] as Choices).plans[0]),
+    budget.network,
+  );
+};
+
+/** @throws OptionError that says what the cheapest form of every layer costs. */
+export function refuseBudget(pass: string, { limit, unit }: Budget, least: number): never {
+  const [wanted, possible] = [limit, least].map((value) =>
+    unit === 'MACs' ? Math.round(value) : Number(value.toPrecision(3)),
+  );
+  throw new OptionError(
+    `${pass}: a budget of ${wanted} ${unit} can't be met; the cheapest form of every layer gives ${possible} ${unit}`,
+  );
 }
 
 /**
- * Plans that meet a budget of MACs for the whole network with the least sum of errors.
+ * Plans that meet a budget for the whole network with the least sum of errors; only plans that pay, in the unit of
+ * the budget and by the cost model.
  * @param weights how much the error of a layer (by name) counts; 1 by default.
  * @throws OptionError when the budget can't be met.
  */
-export function chooseWithinMacs(
+export function chooseWithin(
   pass: string,
   choices: readonly Choices[],
-  networkMacs: number,
-  budget: number,
+  budget: Budget,
   weights: Readonly<Record<string, number>> = {},
-): Plan[] {
-  const fixed = choices.reduce((sum, { plans: [dense] }) => sum - dense.macs, networkMacs);
+): Priced[] {
+  const cost = costIn(budget);
+  const fixed = choices.reduce((sum, { plans: [dense] }) => sum - cost(dense), budget.network);
   const all = choices.map(({ layer, plans: [dense, ...others] }) => {
     const weight = weights[layer.conv.name] ?? weights[layer.conv.origin] ?? 1;
-    return [dense, ...others.filter(({ macs }) => macs < dense.macs)].map((plan) => ({
+    const paying = others.filter((plan) => cost(plan) < cost(dense) && plan.cost < dense.cost);
+    return [dense, ...paying].map((plan) => ({
       plan,
-      cost: plan.macs,
+      cost: cost(plan),
       error: weight * plan.error,
     }));
   });
-  const chosen = allocate(all, budget - fixed);
+  const chosen = allocate(all, budget.limit - fixed);
   if (chosen) return chosen.map(({ plan }) => plan);
-  const least = all.reduce((sum, list) => sum + Math.min(...list.map(({ cost }) => cost)), fixed);
-  throw new OptionError(
-    `${pass}: a budget of ${Math.round(budget)} MACs can't be met; the cheapest form of every layer gives ${least} MACs`,
-  );
+  const least = all.reduce((sum, list) => sum + Math.min(...list.map((each) => each.cost)), fixed);
+  return refuseBudget(pass, budget, least);
 }
 
 function collectLayers(
@@ -143,13 +173,24 @@ async function build(work: Work, graph: Graph, layer: Layer, plan: Plan): Promis
   return plan.build({ layer, metrics, rows, relu, rounds });
 }
 
-function report({ context }: Work, layer: Layer, plan: Plan, error: number | 'refitted'): void {
+function report(
+  { context }: Work,
+  { layer, plans: [dense] }: Choices,
+  plan: Priced,
+  error: number | 'refitted',
+): void {
+  const { unit } = context.cost;
+  const round = (cost: number): number => Number(cost.toPrecision(3));
   context.detail({
     layer: layer.conv.origin,
     method: plan.method,
     ...plan.columns,
     'MACs before': denseMacs(layer),
     'MACs after': plan.macs,
+    ...(unit !== 'MACs' && {
+      [`${unit} before`]: round(dense.cost),
+      [`${unit} after`]: round(plan.cost),
+    }),
     error: typeof error === 'number' ? Number(error.toPrecision(3)) : error,
   });
 }
@@ -158,16 +199,19 @@ function report({ context }: Work, layer: Layer, plan: Plan, error: number | 're
 async function keepDense(
   work: Work,
   graph: Graph,
-  layer: Layer,
+  choice: Choices,
   reason: string,
 ): Promise<Graph | undefined> {
   const { context, data, given } = work;
+  const {
+    layer,
+    plans: [dense],
+  } = choice;
   context.note(layer.conv.name, reason);
   context.count('kept');
-  const dense = densePlan(layer);
   // With its input unchanged the layer already is the best fit of itself.
   const refit = data !== undefined && given.options.refitDense && graph !== data.reference;
-  report(work, layer, dense, refit ? 'refitted' : 0);
+  report(work, choice, dense, refit ? 'refitted' : 0);
   if (!refit) return undefined;
   const { patch } = await build(work, graph, layer, dense);
   if (!isFinitePatch(patch)) return undefined;
@@ -179,25 +223,34 @@ async function keepDense(
 async function buildLayer(
   work: Work,
   graph: Graph,
-  { layer, plans: [dense] }: Choices,
-  plan: Plan | undefined,
+  choice: Choices,
+  plan: Priced | undefined,
 ): Promise<Graph | undefined> {
   const { context, given } = work;
+  const {
+    layer,
+    plans: [dense, ...others],
+  } = choice;
   const { allowCostlier } = given.options;
-  const dear = `does not pay: as many or more ${context.cost.unit} than the dense convolution`;
-  if (!plan) return keepDense(work, graph, layer, 'not asked for by the options');
-  if (plan.method === dense.method)
-    return keepDense(work, graph, layer, 'dense is the best use of the budget');
-  // Known before any fit where MACs are the cost.
-  if (!allowCostlier && context.cost.unit === 'MACs' && plan.macs >= dense.macs)
-    return keepDense(work, graph, layer, dear);
+  const { unit } = context.cost;
+  const dear = `does not pay: as many or more ${unit} than the dense convolution`;
+  if (!plan) return keepDense(work, graph, choice, 'not asked for by the options');
+  if (plan.method === dense.method) {
+    const all = others.every(({ cost }) => cost >= dense.cost);
+    const reason = all
+      ? `no form pays: all take as many or more ${unit}`
+      : 'dense is the best use of the budget';
+    return keepDense(work, graph, choice, reason);
+  }
+  // Known before any fit.
+  if (!allowCostlier && plan.cost >= dense.cost) return keepDense(work, graph, choice, dear);
   const built = await build(work, graph, layer, plan);
   if (!allowCostlier && !pays(graph, built.patch, context))
-    return keepDense(work, graph, layer, dear);
+    return keepDense(work, graph, choice, dear);
   if (!isFinitePatch(built.patch))
-    return keepDense(work, graph, layer, 'its weights are too large to be decomposed');
+    return keepDense(work, graph, choice, 'its weights are too large to be decomposed');
   context.count('replaced');
-  report(work, layer, plan, built.error);
+  report(work, choice, plan, built.error);
   return context.rewrite(graph, built.patch);
 }
 
@@ -217,7 +270,8 @@ async function planLayers(
     const rows = data && (await sample(data, graph, layer, 'plan'));
     const metrics = data && rows && (await layerMetrics(data, layer, rows));
     const plans = decomposers.flatMap((decomposer) => decomposer.plans(layer, metrics));
-    choices.push({ layer, plans: [densePlan(layer), ...plans] });
+    const price = pricing(graph, layer, context.cost);
+    choices.push({ layer, plans: [price(densePlan(layer)), ...plans.map(price)] });
   }
   return choices;
 }
@@ -243,7 +297,7 @@ export async function decomposeLayers(
   const work: Work = { given, data, pending, context };
   const alone = async ({ layer }: Choices, plan: Plan): Promise<Graph> =>
     applyPatch(graph, (await build(work, graph, layer, plan)).patch);
-  const chosen = await given.choose(choices, totalCost(graph).macs, alone);
+  const chosen = await given.choose(choices, networkCosts(graph, context.cost), alone);
   let current = graph;
   for (const [index, choice] of choices.entries()) {
     await nextTurn(context.signal);

@@ -5,16 +5,18 @@
  * go to any smaller rank, since the dense layer is cheaper than full rank.
  */
 import {
-  chooseWithinMacs,
+  chooseWithin,
   isRankPlan,
+  type Budget,
   type Choices,
   type Plan,
+  type Priced,
   type RankPlan,
 } from '@decouple/decomposition';
 
 interface Step {
   readonly place: number;
-  readonly plan: RankPlan;
+  readonly plan: RankPlan & Priced;
   /** Loss of log E per MAC saved. */
   readonly loss: number;
 }
@@ -23,8 +25,7 @@ const energyOf = (plan: Plan): number => (isRankPlan(plan) ? plan.energy : 1);
 
 function stepsOf({ plans }: Choices, place: number, current: Plan): Step[] {
   return plans
-    .filter(isRankPlan)
-    .filter(({ macs }) => macs < current.macs)
+    .filter((plan): plan is RankPlan & Priced => isRankPlan(plan) && plan.macs < current.macs)
     .map((plan) => ({
       place,
       plan,
@@ -36,17 +37,18 @@ function stepsOf({ plans }: Choices, place: number, current: Plan): Step[] {
 export function chooseByEnergy(
   pass: string,
   choices: readonly Choices[],
-  networkMacs: number,
-  budget: number,
-): Plan[] {
-  const chosen: Plan[] = choices.map(({ plans: [dense] }) => dense);
-  let macs = networkMacs;
-  while (macs > budget) {
-    const steps = choices.flatMap((choice, place) => stepsOf(choice, place, chosen[place] as Plan));
+  budget: Budget,
+): Priced[] {
+  const chosen: Priced[] = choices.map(({ plans: [dense] }) => dense);
+  let macs = budget.network;
+  while (macs > budget.limit) {
+    const steps = choices.flatMap((choice, place) =>
+      stepsOf(choice, place, chosen[place] as Priced),
+    );
     const [best] = steps.sort((a, b) => a.loss - b.loss || a.place - b.place);
     // Nothing is left to save: that allocation says what would be possible.
-    if (!best) return chooseWithinMacs(pass, choices, networkMacs, budget);
-    macs -= (chosen[best.place] as Plan).macs - best.plan.macs;
+    if (!best) return chooseWithin(pass, choices, budget);
+    macs -= (chosen[best.place] as Priced).macs - best.plan.macs;
     chosen[best.place] = best.plan;
   }
   return chosen;

@@ -8,7 +8,7 @@
  */
 import {
   chooseByRank,
-  chooseWithinMacs,
+  chooseWithin,
   decomposeLayers,
   statistics,
   type Decomposer,
@@ -54,13 +54,13 @@ export const channelDecompose = definePass({
         pass: 'channel-decompose',
         decomposers: [channelDecomposition(given)],
         options: given,
-        choose: (choices, networkMacs) =>
+        choose: (choices, { macs }) =>
           chooseByRank(
             'channel-decompose',
             choices,
-            networkMacs,
+            macs,
             given,
-            given.allocation === 'zhang' ? chooseByEnergy : chooseWithinMacs,
+            given.allocation === 'zhang' ? chooseByEnergy : chooseWithin,
           ),
       },
       context,

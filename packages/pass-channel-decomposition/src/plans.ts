@@ -13,6 +13,7 @@ import {
   type RankLimits,
   type RankMethod,
   type RankPlan,
+  type StageOutline,
 } from '@decouple/decomposition';
 import type { Patch } from '@decouple/ir';
 import { float32 } from '@decouple/tensor';
@@ -45,12 +46,27 @@ function measure(
   });
 }
 
+const filterAttrs = ({ conv, size }: Layer) => {
+  const { stride, pads, dilation } = conv.attrs;
+  return { groups: size.groups, stride, pads, dilation };
+};
+
+const outlineOf = (layer: Layer, rank: number): StageOutline[] => {
+  const { size, group } = layer;
+  const filters = [size.groups * rank, group.inputs, ...size.kernel];
+  return [
+    { role: 'filters', shape: filters, ...filterAttrs(layer) },
+    { role: 'pointwise', shape: [size.outChannels, rank, 1, 1], groups: size.groups },
+  ];
+};
+
 /** The patch that replaces the layer by its filters and the pointwise convolution that mixes them. */
 export function emitFactors(
-  { conv, size, group }: Layer,
+  layer: Layer,
   groups: readonly Factors[],
   bias: Float32Array | undefined,
 ): Patch {
+  const { conv, size, group } = layer;
   const [first] = groups as [Factors];
   const { rank } = first;
   const filters = new Float32Array(groups.length * rank * patchSize(group));
@@ -63,17 +79,13 @@ export function emitFactors(
           at * group.outputs + output
         ] as number;
   });
-  const { stride, pads, dilation } = conv.attrs;
   return emitChain(
     conv,
     [
       {
         role: 'filters',
         weight: float32([groups.length * rank, group.inputs, ...size.kernel], filters),
-        groups: groups.length,
-        stride,
-        pads,
-        dilation,
+        ...filterAttrs(layer),
       },
       {
         role: 'pointwise',
@@ -122,6 +134,7 @@ export const plansOf = (
     full: exactRank(layer.group),
     macs: params * areaOf(layer.size.output),
     params,
+    outline: (rank) => outlineOf(layer, rank),
     measure: (rank, own) => measure(layer, own, method, rank),
     closedForm: (rank) => emitFactors(layer, closedForm(layer, rank), layer.bias),
     fit: async (rank, fitting) => {

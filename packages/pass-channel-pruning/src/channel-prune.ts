@@ -7,7 +7,13 @@
  * the lasso on moments and the budget over coupled costs are ours.
  * Not handled: linear layers keep all features of what they read, and so do the layers that make it.
  */
-import { decomposeLayers, macsOf, statistics, type Choices } from '@decouple/decomposition';
+import {
+  amountOf,
+  decomposeLayers,
+  statistics,
+  type Choices,
+  type NetworkCosts,
+} from '@decouple/decomposition';
 import { channelsOf, costOf, typeOf, type Graph } from '@decouple/ir';
 import { definePass, type LayerRow } from '@decouple/pass-manager';
 import { chooseWithinNetwork } from './choose.ts';
@@ -60,9 +66,9 @@ export const channelPrune = definePass({
       ...(given.keep === undefined ? {} : { counts: (layer) => keptCounts(given, layer) }),
       strengths: ({ conv }) => strengths(conv.inputs[0] as string),
     });
-    const choose = (choices: readonly Choices[], networkMacs: number) => {
+    const choose = (choices: readonly Choices[], { macs }: NetworkCosts) => {
       if (given.keep === undefined)
-        return chooseWithinNetwork(choices, classes, macsOf(given.macs ?? '0.75x', networkMacs));
+        return chooseWithinNetwork(choices, classes, amountOf(given.macs ?? '0.75x', macs));
       checkTable(
         given.keep,
         choices.map(({ layer }) => layer),

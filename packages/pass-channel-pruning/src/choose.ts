@@ -3,10 +3,12 @@
  * the others: the layers that make those channels lose filters, when no one else reads them. So costs are those of
  * the cleaned-up network, and steps are taken one by one, always the one with the least error per MAC saved.
  */
-import type { Choices } from '@decouple/decomposition';
+import type { Choices, Priced } from '@decouple/decomposition';
 import { OptionError } from '@decouple/tensor';
 import type { ChannelClasses } from './classes.ts';
-import { isPruned, type Pruned } from './plans.ts';
+import { isPruned, type Pruned as PrunedPlan } from './plans.ts';
+
+type Pruned = PrunedPlan & Priced;
 
 /** The ways to prune one layer that lie on the lower convex hull of error over channels, by falling channels. */
 function hullOf({ plans, layer }: Choices): (Pruned | undefined)[] {

@@ -20,7 +20,7 @@ export interface Pruned extends Plan {
 /** The smaller convolution is called `<layer>/pruned`. */
 export const prunedRole = 'pruned';
 
-export const isPruned = (plan: Plan): plan is Pruned => plan.method === 'pruned';
+export const isPruned = <P extends Plan>(plan: P): plan is P & Pruned => plan.method === 'pruned';
 
 export interface PruningOptions {
   readonly method: Method;
@@ -60,14 +60,10 @@ function plan(layer: Layer, { channels, error }: Subset): Pruned {
   const { conv, size, group, bias } = layer;
   const { stride, pads, dilation } = conv.attrs;
   const params = size.outChannels * channels.length * group.taps;
-  const emit = (weight: Float32Array, offsets: Float32Array | undefined) => {
-    const kernel = float32([size.outChannels, channels.length, ...size.kernel], weight);
-    return emitChain(
-      conv,
-      [{ role: prunedRole, weight: kernel, channels, stride, pads, dilation }],
-      offsets,
-    );
-  };
+  const stage = { role: prunedRole, stride, pads, dilation };
+  const shape = [size.outChannels, channels.length, ...size.kernel];
+  const emit = (weight: Float32Array, offsets: Float32Array | undefined) =>
+    emitChain(conv, [{ ...stage, weight: float32(shape, weight), channels }], offsets);
   const build = async (fitting: Fitting | undefined) => {
     if (!fitting) return { patch: emit(sliceKernel(layer, channels), bias), error };
     const fit = await fitSubset(fitting, channels);
@@ -81,6 +77,8 @@ function plan(layer: Layer, { channels, error }: Subset): Pruned {
     channels,
     macs: params * areaOf(size.output),
     params,
+    // Its producer no longer makes the other channels: nothing is gathered in the end.
+    outline: [{ ...stage, shape }],
     error,
     columns: { channels: channels.length },
     build,

@@ -1,7 +1,13 @@
 import { interpreterBackend } from '@decouple/backend';
 import { createCalibration, tensorDataset, type Calibration } from '@decouple/calibration';
 import { testModels } from '@decouple/conformance';
-import { chooseWithinMacs, decomposeLayers, fitOptions, statistics } from '@decouple/decomposition';
+import {
+  chooseWithin,
+  decomposeLayers,
+  macsBudget,
+  fitOptions,
+  statistics,
+} from '@decouple/decomposition';
 import {
   constantInput,
   interpret,
@@ -258,7 +264,7 @@ test('as one method among others it is chosen within a budget of its own MACs', 
           pass: 'mixed',
           decomposers: [pruning({ method: 'elimination', multiple: 4 })],
           options,
-          choose: (choices, macs) => chooseWithinMacs('mixed', choices, macs, 0.7 * macs),
+          choose: (choices, { macs }) => chooseWithin('mixed', choices, macsBudget('0.7x', macs)),
         },
         context,
       ),

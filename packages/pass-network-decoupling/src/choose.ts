@@ -1,16 +1,17 @@
 /** Plans of layers whose terms are asked for one by one, not by a budget. */
 import { OptionError } from '@decouple/tensor';
-import type { Choices, Plan } from '@decouple/decomposition';
+import type { Choices, Priced } from '@decouple/decomposition';
 import type { Form } from './factors.ts';
 import type { Target } from './options.ts';
 import type { Decoupled } from './plans.ts';
 import { energyCurve } from './slices.ts';
 
-const isDecoupled = (plan: Plan): plan is Decoupled => 'slices' in plan;
+type PricedTerms = Decoupled & Priced;
+const isDecoupled = (plan: Priced): plan is PricedTerms => 'slices' in plan;
 
 /** The plan of each form whose number of terms per channel is nearest to `terms`; the best of them. */
-function nearest({ plans }: Choices, terms: number): Decoupled | undefined {
-  const best = new Map<Form, Decoupled>();
+function nearest({ plans }: Choices, terms: number): PricedTerms | undefined {
+  const best = new Map<Form, PricedTerms>();
   const distance = ({ perChannel }: Decoupled): number => Math.abs(perChannel - terms);
   for (const plan of plans.filter(isDecoupled)) {
     const current = best.get(plan.method);
@@ -20,7 +21,7 @@ function nearest({ plans }: Choices, terms: number): Decoupled | undefined {
 }
 
 /** The cheapest plan that keeps `energy`: mean over channels for equal terms, of the layer for unequal ones. */
-function keepingEnergy({ plans }: Choices, energy: number): Decoupled | undefined {
+function keepingEnergy({ plans }: Choices, energy: number): PricedTerms | undefined {
   return plans
     .filter(isDecoupled)
     .filter(({ slices, perChannel, error }) => {
@@ -39,8 +40,8 @@ function keepingEnergy({ plans }: Choices, energy: number): Decoupled | undefine
  */
 export function chooseByTerms(
   choices: readonly Choices[],
-  target: Exclude<Target, { kind: 'macs' }>,
-): (Decoupled | undefined)[] {
+  target: Exclude<Target, { kind: 'budget' }>,
+): (PricedTerms | undefined)[] {
   switch (target.kind) {
     case 'terms':
       return choices.map((choice) => nearest(choice, target.terms));

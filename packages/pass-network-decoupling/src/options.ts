@@ -1,5 +1,12 @@
 /** Options of the `decouple` pass. */
-import { budgetOption, fitOptions, macsOf, requireOneTarget } from '@decouple/decomposition';
+import {
+  budgetOf,
+  budgetOptions,
+  fitOptions,
+  requireOneTarget,
+  type Budget,
+  type NetworkCosts,
+} from '@decouple/decomposition';
 import { z } from 'zod';
 
 const termsTable = z.record(z.string(), z.int().min(1));
@@ -23,9 +30,7 @@ export const options = z.strictObject({
     .describe(
       'fewest terms that keep this share of squared singular values (of the response, where terms are unequal on data)',
     ),
-  macs: budgetOption.describe(
-    'MACs of the whole network afterwards, per image: a number (8.61G) or a share (0.5x); the default is 0.5x',
-  ),
+  ...budgetOptions,
   adaptive: z
     .enum(['auto', 'none', 'energy', 'elimination'])
     .default('auto')
@@ -47,17 +52,17 @@ export type Target =
   | { readonly kind: 'terms'; readonly terms: number }
   | { readonly kind: 'table'; readonly terms: Readonly<Record<string, number>> }
   | { readonly kind: 'energy'; readonly energy: number }
-  | { readonly kind: 'macs'; readonly macs: number };
+  | { readonly kind: 'budget'; readonly budget: Budget };
 
 /**
  * The one target of the options.
- * @param networkMacs MACs of the whole network, for shares.
+ * @param network its costs, for shares.
  * @throws OptionError when several are given.
  */
-export function targetOf({ terms, energy, macs }: Options, networkMacs: number): Target {
-  requireOneTarget('decouple', { terms, energy, macs });
+export function targetOf({ terms, energy, macs, ms }: Options, network: NetworkCosts): Target {
+  requireOneTarget('decouple', { terms, energy, macs, ms });
   if (typeof terms === 'number') return { kind: 'terms', terms };
   if (terms) return { kind: 'table', terms };
   if (energy !== undefined) return { kind: 'energy', energy };
-  return { kind: 'macs', macs: macsOf(macs ?? '0.5x', networkMacs) };
+  return { kind: 'budget', budget: budgetOf('decouple', { macs, ms }, network) };
 }

@@ -8,7 +8,7 @@
  * Not handled: 3-D convolutions; convolutions whose activation is already fused are decoupled without data only.
  */
 import {
-  chooseWithinMacs,
+  chooseWithin,
   decomposeLayers,
   statistics,
   type Decomposer,
@@ -61,10 +61,10 @@ export const decouple = definePass({
         pass: 'decouple',
         decomposers: [decoupling(given)],
         options: given,
-        choose: (choices, networkMacs) => {
-          const target = targetOf(given, networkMacs);
-          return target.kind === 'macs'
-            ? chooseWithinMacs('decouple', choices, networkMacs, target.macs)
+        choose: (choices, network) => {
+          const target = targetOf(given, network);
+          return target.kind === 'budget'
+            ? chooseWithin('decouple', choices, target.budget)
             : chooseByTerms(choices, target);
         },
       },

@@ -8,6 +8,7 @@ import {
   type Layer,
   type Metric,
   type Plan,
+  type StageOutline,
 } from '@decouple/decomposition';
 import { eliminate } from './eliminate.ts';
 import { emitReplacement, type Layout } from './emit.ts';
@@ -72,6 +73,31 @@ interface Start {
 const startFactors = ({ layer, slices }: Start, keep: Keep): Factors[] =>
   slices.map((own, index) => selectTerms(groupKernel(layer, index), own, keep));
 
+/** The wide form of `terms` terms over all channels. */
+function outlineOf({ conv, size }: Layer, form: Form, terms: number): StageOutline[] {
+  const { stride, pads, dilation } = conv.attrs;
+  const { groups, inChannels, outChannels, kernel } = size;
+  const spatial = { stride, pads, dilation };
+  if (form === 'dw-pw') {
+    const gathers = terms % inChannels !== 0;
+    const channels = gathers ? terms : inChannels;
+    return [
+      { role: 'depthwise', shape: [terms, 1, ...kernel], groups: channels, gathers, ...spatial },
+      { role: 'pointwise', shape: [outChannels, terms / groups, 1, 1], groups },
+    ];
+  }
+  const perOutput = Math.ceil(terms / outChannels);
+  return [
+    { role: 'pointwise', shape: [perOutput * outChannels, inChannels / groups, 1, 1], groups },
+    {
+      role: 'depthwise',
+      shape: [outChannels, perOutput, ...kernel],
+      groups: outChannels,
+      ...spatial,
+    },
+  ];
+}
+
 /** @param keep which terms to take. */
 function plan(start: Start, terms: number, error: number, keep: Keep): Decoupled {
   const { layer, form, slices, layout } = start;
@@ -93,6 +119,7 @@ function plan(start: Start, terms: number, error: number, keep: Keep): Decoupled
     slices,
     macs: terms * macsPerTerm(size, form),
     params: terms * paramsPerTerm(size, form),
+    outline: outlineOf(layer, form, terms),
     error: relative,
     columns: { terms: Number(perChannel.toFixed(2)) },
     build: async (fitting) => {

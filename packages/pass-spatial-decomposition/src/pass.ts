@@ -41,8 +41,7 @@ export const spatialDecompose = definePass({
         pass: 'spatial-decompose',
         decomposers: [spatialDecomposition(given)],
         options: given,
-        choose: (choices, networkMacs) =>
-          chooseByRank('spatial-decompose', choices, networkMacs, given),
+        choose: (choices, { macs }) => chooseByRank('spatial-decompose', choices, macs, given),
       },
       context,
     ),

@@ -14,8 +14,9 @@ import {
   type RankMethod,
   type RankPlan,
   type Stage,
+  type StageOutline,
 } from '@decouple/decomposition';
-import type { Patch } from '@decouple/ir';
+import type { NodeOf, Patch } from '@decouple/ir';
 import { float32, type Tensor } from '@decouple/tensor';
 import { exactRank, firstSize, secondSize, splitOf } from './factors.ts';
 import { equivalentKernel, type Factors, type Order, type Split } from './factors.ts';
@@ -110,8 +111,7 @@ function firstWeight(groups: readonly Factors[], split: Split): Tensor<'float32'
   const rank = (groups[0] as Factors).rank;
   const data = new Float32Array(groups.length * rank * size);
   groups.forEach(({ first }, group) => data.set(first, group * rank * size));
-  const kernel = split.order === 'vertical-first' ? [split.firstTaps, 1] : [1, split.firstTaps];
-  return float32([groups.length * rank, split.inputs, ...kernel], data);
+  return float32([groups.length * rank, split.inputs, ...kernelsOf(split)[0]], data);
 }
 
 /** Weights `[O, r, …]` of the second stage of all groups, stacked. */
@@ -126,8 +126,49 @@ function secondWeight(groups: readonly Factors[], split: Split): Tensor<'float32
           at * outputs + output
         ] as number;
   });
-  const kernel = split.order === 'vertical-first' ? [1, secondTaps] : [secondTaps, 1];
-  return float32([groups.length * outputs, rank, ...kernel], data);
+  return float32([groups.length * outputs, rank, ...kernelsOf(split)[1]], data);
+}
+
+type StageAxis = Omit<Stage, 'weight' | 'groups' | 'channels'>;
+
+/** Roles, strides and padding of both stages. */
+function stagesOf({ attrs }: NodeOf<'conv2d'>, { order }: Split): [StageAxis, StageAxis] {
+  const { stride, pads, dilation } = attrs;
+  const [top, left, bottom, right] = pads;
+  const vertical: StageAxis = {
+    role: 'vertical',
+    stride: [stride[0], 1],
+    pads: [top, 0, bottom, 0],
+    dilation: [dilation[0], 1],
+  };
+  const horizontal: StageAxis = {
+    role: 'horizontal',
+    stride: [1, stride[1]],
+    pads: [0, left, 0, right],
+    dilation: [1, dilation[1]],
+  };
+  return order === 'vertical-first' ? [vertical, horizontal] : [horizontal, vertical];
+}
+
+/** Kernels of both stages. */
+const kernelsOf = ({ order, firstTaps, secondTaps }: Split): [number[], number[]] =>
+  order === 'vertical-first'
+    ? [
+        [firstTaps, 1],
+        [1, secondTaps],
+      ]
+    : [
+        [1, firstTaps],
+        [secondTaps, 1],
+      ];
+
+function outlineOf({ conv, size: { groups } }: Layer, split: Split, rank: number): StageOutline[] {
+  const [first, second] = stagesOf(conv, split);
+  const [firstKernel, secondKernel] = kernelsOf(split);
+  return [
+    { ...first, shape: [groups * rank, split.inputs, ...firstKernel], groups },
+    { ...second, shape: [groups * split.outputs, rank, ...secondKernel], groups },
+  ];
 }
 
 /** The patch that replaces the layer. @param bias of the second stage. */
@@ -137,50 +178,23 @@ export function emitStages(
   groups: readonly Factors[],
   bias: Float32Array | undefined,
 ): Patch {
-  const { stride, pads, dilation } = conv.attrs;
-  const [top, left, bottom, right] = pads;
-  const axes = {
-    vertical: {
-      stride: [stride[0], 1],
-      pads: [top, 0, bottom, 0],
-      dilation: [dilation[0], 1],
-    },
-    horizontal: {
-      stride: [1, stride[1]],
-      pads: [0, left, 0, right],
-      dilation: [1, dilation[1]],
-    },
-  } as const satisfies Record<string, Partial<Stage>>;
-  const [first, second] =
-    split.order === 'vertical-first'
-      ? (['vertical', 'horizontal'] as const)
-      : (['horizontal', 'vertical'] as const);
+  const [first, second] = stagesOf(conv, split);
   return emitChain(
     conv,
     [
-      {
-        role: first,
-        weight: firstWeight(groups, split),
-        groups: groups.length,
-        ...axes[first],
-      },
-      {
-        role: second,
-        weight: secondWeight(groups, split),
-        groups: groups.length,
-        ...axes[second],
-      },
+      { ...first, weight: firstWeight(groups, split), groups: groups.length },
+      { ...second, weight: secondWeight(groups, split), groups: groups.length },
     ],
     bias,
   );
 }
-
 /** One order as a method. */
 const inOrder = (layer: Layer, split: Split): RankMethod => ({
   method: split.order === 'vertical-first' ? 'vertical-horizontal' : 'horizontal-vertical',
   full: exactRank(split),
   macs: macsPerRank(layer, split),
   params: layer.size.groups * (firstSize(split) + secondSize(split)),
+  outline: (rank) => outlineOf(layer, split, rank),
   measure: (rank, metrics) => measure(layer, metrics, split, rank),
   closedForm: (rank) => emitStages(layer, split, closedForm(layer, split, rank), layer.bias),
   fit: async (rank, fitting) => {

@@ -1,76 +1,80 @@
 /**
- * Ways to share a budget of MACs among layers.
+ * Ways to share a budget of MACs or milliseconds among layers.
  *
  *   knapsack   least sum of local errors, weighted by sensitivities where they were measured
- *   uniform    the same share of MACs for every layer
+ *   uniform    the same share of its cost for every layer
  *   greedy     AIMET's rule: every layer at every ratio alone, its effect on the outputs measured; one bound for all,
  *              each layer takes its cheapest ratio below the bound
  */
-import { chooseWithinMacs, type Choices, type Plan } from '@decouple/decomposition';
-import { OptionError } from '@decouple/tensor';
+import {
+  chooseWithin,
+  costIn,
+  costWith,
+  refuseBudget,
+  type Budget,
+  type Choices,
+  type Priced,
+} from '@decouple/decomposition';
 
 export interface Problem {
   readonly pass: string;
   readonly choices: readonly Choices[];
-  readonly networkMacs: number;
-  /** MACs of the whole network afterwards. */
-  readonly budget: number;
+  readonly budget: Budget;
 }
 
 /** Effect of building one layer alone on the outputs. */
-export type Effect = (choice: Choices, plan: Plan) => Promise<number>;
+export type Effect = (choice: Choices, plan: Priced) => Promise<number>;
 
-/** The best plan of a layer with at most `share` of its dense MACs; the cheapest when there is none. */
-function planAt({ plans }: Choices, share: number): Plan {
-  const [dense] = plans;
-  const affordable = plans.filter(({ macs }) => macs <= share * dense.macs * (1 + 1e-9));
+/** The best plan of a layer with at most `share` of its dense cost; the cheapest when there is none. */
+function planAt({ plans }: Choices, share: number, budget: Budget): Priced {
+  const cost = costIn(budget);
+  const limit = share * cost(plans[0]) * (1 + 1e-9);
+  const affordable = plans.filter((plan) => cost(plan) <= limit);
   return affordable.length
     ? affordable.reduce((best, plan) => (plan.error < best.error ? plan : best))
-    : plans.reduce((best, plan) => (plan.macs < best.macs ? plan : best));
+    : plans.reduce((best, plan) => (cost(plan) < cost(best) ? plan : best));
 }
 
-const macsOfAll = ({ choices, networkMacs }: Problem, plans: readonly Plan[]): number =>
-  plans.reduce(
-    (sum, plan, index) => sum + plan.macs - (choices[index] as Choices).plans[0].macs,
-    networkMacs,
-  );
-
 /** The largest bound in [0, 1] whose plans meet the budget, by bisection; plans must get dearer with the bound. */
-function largestWithin(problem: Problem, plansAt: (bound: number) => Plan[]): Plan[] {
-  if (macsOfAll(problem, plansAt(0)) > problem.budget)
-    throw new OptionError(
-      `${problem.pass}: a budget of ${Math.round(problem.budget)} MACs can't be met; the cheapest form of every layer gives ${macsOfAll(problem, plansAt(0))} MACs`,
-    );
+function largestWithin(
+  { pass, choices, budget }: Problem,
+  plansAt: (bound: number) => Priced[],
+): Priced[] {
+  const costAt = (bound: number): number => costWith(budget, choices, plansAt(bound));
+  if (costAt(0) > budget.limit) return refuseBudget(pass, budget, costAt(0));
   let [low, high] = [0, 1];
   for (let step = 0; step < 40; step++) {
     const middle = (low + high) / 2;
-    if (macsOfAll(problem, plansAt(middle)) <= problem.budget) low = middle;
+    if (costAt(middle) <= budget.limit) low = middle;
     else high = middle;
   }
   return plansAt(low);
 }
 
-export const allocateUniformly = (problem: Problem): Plan[] =>
-  largestWithin(problem, (share) => problem.choices.map((choice) => planAt(choice, share)));
+export const allocateUniformly = (problem: Problem): Priced[] =>
+  largestWithin(problem, (share) =>
+    problem.choices.map((choice) => planAt(choice, share, problem.budget)),
+  );
 
 const ratios = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
 
 /** AIMET's greedy rule with outputs' divergence as the score. */
-export async function allocateGreedily(problem: Problem, effect: Effect): Promise<Plan[]> {
-  const tables: { readonly plan: Plan; readonly effect: number }[][] = [];
+export async function allocateGreedily(problem: Problem, effect: Effect): Promise<Priced[]> {
+  const cost = costIn(problem.budget);
+  const tables: { readonly plan: Priced; readonly effect: number }[][] = [];
   for (const choice of problem.choices) {
-    const plans = new Set(ratios.map((ratio) => planAt(choice, ratio)));
+    const plans = new Set(ratios.map((ratio) => planAt(choice, ratio, problem.budget)));
     const rows = [{ plan: choice.plans[0], effect: 0 }];
     for (const plan of plans)
       if (plan !== choice.plans[0]) rows.push({ plan, effect: await effect(choice, plan) });
-    tables.push(rows.sort((a, b) => a.plan.macs - b.plan.macs));
+    tables.push(rows.sort((a, b) => cost(a.plan) - cost(b.plan)));
   }
   const bounds = tables.flatMap((rows) => rows.map((row) => row.effect)).sort((a, b) => b - a);
   // A bound of 0 on the scale of `largestWithin` is the loosest one, that of the cheapest plans.
   return largestWithin(problem, (place) => {
     const bound = bounds[Math.floor(place * (bounds.length - 1))] as number;
     return tables.map(
-      (rows) => (rows.find((row) => row.effect <= bound) ?? (rows.at(-1) as { plan: Plan })).plan,
+      (rows) => (rows.find((row) => row.effect <= bound) ?? (rows.at(-1) as { plan: Priced })).plan,
     );
   });
 }
@@ -80,12 +84,12 @@ export async function allocateGreedily(problem: Problem, effect: Effect): Promis
  * @returns weights by layer, 1 on average.
  */
 export async function sensitivities(
-  { choices, networkMacs, budget }: Problem,
+  { choices, budget }: Problem,
   effect: Effect,
 ): Promise<Record<string, number>> {
   const found: [string, number][] = [];
   for (const choice of choices) {
-    const plan = planAt(choice, Math.min(0.9, budget / networkMacs));
+    const plan = planAt(choice, Math.min(0.9, budget.limit / budget.network), budget);
     if (plan === choice.plans[0] || !(plan.error > 0)) continue;
     found.push([choice.layer.conv.name, (await effect(choice, plan)) / plan.error]);
   }
@@ -94,6 +98,6 @@ export async function sensitivities(
 }
 
 export const allocateByKnapsack = (
-  { pass, choices, networkMacs, budget }: Problem,
+  { pass, choices, budget }: Problem,
   weights?: Readonly<Record<string, number>>,
-): Plan[] => chooseWithinMacs(pass, choices, networkMacs, budget, weights);
+): Priced[] => chooseWithin(pass, choices, budget, weights);

@@ -1,9 +1,9 @@
 /** The `decompose` pass: for every convolution the best of all methods, under one budget. */
 import {
-  budgetOption,
+  budgetOf,
+  budgetOptions,
   decomposeLayers,
   fitOptions,
-  macsOf,
   statistics,
   type Decomposer,
 } from '@decouple/decomposition';
@@ -37,9 +37,7 @@ type Method = keyof typeof methods;
 const methodNames = Object.keys(methods) as [Method, ...Method[]];
 
 const options = z.strictObject({
-  macs: budgetOption.describe(
-    'MACs of the whole network afterwards, per image: a number (8.61G) or a share (0.5x); the default is 0.5x',
-  ),
+  ...budgetOptions,
   methods: z
     .array(z.enum(methodNames))
     .min(1)
@@ -82,9 +80,12 @@ export const decompose = definePass({
         pass: 'decompose',
         decomposers: given.methods.map((method) => methods[method]()),
         options: given,
-        choose: async (choices, networkMacs, buildAlone) => {
-          const budget = macsOf(given.macs ?? '0.5x', networkMacs);
-          const problem = { pass: 'decompose', choices, networkMacs, budget };
+        choose: async (choices, network, buildAlone) => {
+          const problem = {
+            pass: 'decompose',
+            choices,
+            budget: budgetOf('decompose', given, network),
+          };
           if (given.allocation === 'uniform') return allocateUniformly(problem);
           const divergence = calibration && divergenceFrom(calibration);
           const effect: Effect = async (choice, plan) => {

@@ -6,7 +6,7 @@ import {
   type Dataset,
 } from '@decouple/calibration';
 import { relativeError, smallNet, texturedImages } from '@decouple/conformance';
-import { totalCost, verify, type Graph } from '@decouple/ir';
+import { costOf, totalCost, verify, type CostModel, type Graph } from '@decouple/ir';
 import { parsePipeline, runPipeline } from '@decouple/pass-manager';
 import { divergenceFrom, searchPasses } from '@decouple/search';
 import { describe, expect, test } from 'vitest';
@@ -15,7 +15,7 @@ const net = smallNet();
 const pictures = tensorDataset(texturedImages(48, 1));
 const held = texturedImages(16, 99);
 
-async function run(text: string, dataset: Dataset | 'none' = pictures) {
+async function run(text: string, dataset: Dataset | 'none' = pictures, cost?: CostModel) {
   const calibration =
     dataset === 'none'
       ? undefined
@@ -28,10 +28,10 @@ async function run(text: string, dataset: Dataset | 'none' = pictures) {
         });
   try {
     const steps = parsePipeline(text, searchPasses);
-    const { graph, passes } = await runPipeline(net, steps, { calibration, seed: 1 });
+    const { graph, passes } = await runPipeline(net, steps, { calibration, seed: 1, cost });
     expect(verify(graph)).toEqual([]);
     const methods = passes[0]?.details.map(({ method }) => String(method)) ?? [];
-    return { graph, methods: new Set(methods) };
+    return { graph, methods: new Set(methods), passes };
   } finally {
     calibration?.dispose();
   }
@@ -87,6 +87,43 @@ describe('decompose', () => {
   test('budgets that cannot be met are refused with what can', async () => {
     await expect(run('decompose{macs=1K}')).rejects.toThrow(/can't be met.*gives \d+ MACs/);
     await expect(run('decompose{macs=1K, allocation=uniform}')).rejects.toThrow("can't be met");
+  });
+});
+
+/** Milliseconds that grow with the MACs, more steeply where a convolution has groups. */
+const timesWith = (grouped: number): CostModel => ({
+  name: 'times',
+  unit: 'ms',
+  cost: (graph, node) => {
+    const factor = node.op === 'conv2d' && node.attrs.groups > 1 ? grouped : 1;
+    return factor * costOf(graph, node).macs * 1e-6;
+  },
+});
+
+describe('budgets in milliseconds', () => {
+  test('are those of MACs where times grow with the MACs', async () => {
+    const byMacs = await run('decompose{macs=0.5x}');
+    const byTime = await run('decompose{ms=0.5x}', pictures, timesWith(1));
+    expect(share(byTime.graph)).toBeCloseTo(share(byMacs.graph), 2);
+    for (const row of byTime.passes[0]?.details ?? [])
+      expect(row['ms after']).toBeCloseTo(Number(row['MACs after']) * 1e-6, 5);
+  });
+  test('leave out what is slow, and say so', async () => {
+    const { passes, methods } = await run('decompose{ms=0.6x}', pictures, timesWith(1000));
+    expect([...methods]).not.toContain('dw-pw');
+    expect(passes[0]?.statistics['replaced']).toBeGreaterThan(0);
+    const refused = await run('decompose{methods=[decouple]}', 'none', timesWith(1000)).catch(
+      String,
+    );
+    expect(refused).toContain("can't be met");
+    const none = await run('decompose{methods=[decouple], macs=1x}', pictures, timesWith(1000));
+    expect(none.passes[0]?.skipped.map(({ reason }) => reason)).toContain(
+      'no form pays: all take as many or more ms',
+    );
+  });
+  test('need a model of times', async () => {
+    await expect(run('decompose{ms=0.5x}')).rejects.toThrow('needs a cost model in ms');
+    await expect(run('decompose{ms=0.5x, macs=0.5x}')).rejects.toThrow('exclude each other');
   });
 });
 
