@@ -2,7 +2,7 @@
  * Turns a bound graph into a program: steps of generated functions or interpreted nodes, the module's bytes, and one
  * plan of memory: [64 bytes unused | packed weights | arena | slack]. Nothing here depends on the engine.
  */
-import { planMemory } from '@decouple/backend';
+import { knownValues, planMemory } from '@decouple/backend';
 import type { Graph, Node, NodeOf } from '@decouple/ir';
 import { chooseKernels, type ChoiceOptions } from './choice.ts';
 import { PlanContext, slackBytes } from './context.ts';
@@ -10,7 +10,7 @@ import { borderCalls } from './kernels/border.ts';
 import { kernels } from './kernels/index.ts';
 import { isPlain, rowMajorView } from './kernels/movement.ts';
 import { copyCalls } from './kernels/map.ts';
-import { knownValues } from './fold.ts';
+
 import type { Call, Delegation, KernelContext, KernelPlan } from './kernel.ts';
 import { counterWords, shareWork, type Sharing } from './sharing.ts';
 import { planLayout, type Address, type Layout, type View } from './layout.ts';

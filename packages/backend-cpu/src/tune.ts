@@ -2,7 +2,7 @@
  * Times the kernels among which a convolution has a choice, on this machine, with its own sizes and weights: what
  * `tune` compiles by, and what a cost model is fitted to.
  */
-import { fastest, median } from '@decouple/backend';
+import { fastest, knownValues, median } from '@decouple/backend';
 import { extractGraph, type Graph, type Node } from '@decouple/ir';
 import {
   createRandom,
@@ -14,7 +14,7 @@ import {
 } from '@decouple/tensor';
 import { candidatesFor, type ChoiceOptions } from './choice.ts';
 import { CpuExecutable } from './executable.ts';
-import { knownValues } from './fold.ts';
+
 import { type ConvKernel } from './kernels/conv-candidates.ts';
 import { geometryOf } from './kernels/conv-shape.ts';
 import { planProgram } from './plan.ts';

@@ -1,4 +1,4 @@
-/** Finds what is known when compiling: constants, values computed from constants only, and shapes. */
+/** Finds what every backend knows when compiling: constants, values computed from constants only, and shapes. */
 import { interpretNode, staticShape, type Graph, type Node } from '@decouple/ir';
 import { int64, UnsupportedError, type Tensor } from '@decouple/tensor';
 
