@@ -11,6 +11,7 @@ export const layers = {
   conformance: 3,
   'pass-manager': 4,
   'backend-cpu': 4,
+  'backend-gpu': 4,
   'pass-fusion': 5,
   decomposition: 5,
   'pass-network-decoupling': 6,

@@ -1,0 +1,202 @@
+/**
+ * gpu.js in one mode: kernels, constants and results that stay where it computes. Every call that depends on how gpu.js
+ * works is in this file.
+ */
+import { InvariantError, messageOf, UnsupportedError } from '@decouple/tensor';
+import type * as Library from 'gpu.js';
+import { createContext, type GlContext } from './gl.ts';
+import { libraryNames, targetOf, type GpuMode } from './modes.ts';
+import type { Launch, Table, Target } from './writer.ts';
+
+/** A texture, or an array with its size where gpu.js has no textures. */
+export type Resource = Library.Texture | Library.Input;
+
+/** A kernel that keeps its result on the device; each run writes over that of the one before. */
+export interface Program {
+  run(inputs: readonly Resource[]): Resource;
+  dispose(): void;
+}
+
+/** A kernel whose result comes back, as rows. */
+export interface Reader {
+  read(inputs: readonly Resource[]): Promise<Float32Array>;
+  dispose(): void;
+}
+
+type Run = Library.IKernelRunShortcut;
+type Native = { name: string; source: string; returnType: Library.GPUVariableType };
+
+/** Loops have literal bounds; this only keeps gpu.js from cutting them. */
+const loopMaxIterations = 1 << 24;
+
+/** GLSL for what kernels ask of `Target.native`. */
+function nativesOf(source: string): Native[] {
+  const fetched = [
+    ...new Set([...source.matchAll(/texel_(\w+)\(/g)].map(([, name]) => name as string)),
+  ];
+  const fetches = fetched.map((name): Native => {
+    const sampler = `${name.startsWith('w') ? 'constants' : 'user'}_${name}`;
+    return {
+      name: `texel_${name}`,
+      source: `vec4 texel_${name}(int row, int column) { return texelFetch(${sampler}, ivec2(column, row), 0); }`,
+      returnType: 'Array(4)',
+    };
+  });
+  if (!/quotient\(/.test(source)) return fetches;
+  const quotient = 'int quotient(int index, int divisor) { return index / divisor; }';
+  return [...fetches, { name: 'quotient', source: quotient, returnType: 'Integer' }];
+}
+
+/** Rows of a result as one array: a view where gpu.js made them so. */
+function flat(rows: readonly Float32Array[], width: number): Float32Array {
+  const [first] = rows;
+  if (!first) throw new InvariantError('gpu.js gave no result');
+  const all = width * rows.length;
+  if (first.buffer.byteLength === 4 * all) return new Float32Array(first.buffer, 0, all);
+  const joined = new Float32Array(all);
+  rows.forEach((row, index) => joined.set(row, index * width));
+  return joined;
+}
+
+export class Device {
+  readonly mode: GpuMode;
+  readonly target: Target;
+  /** Rows and columns of the largest texture. */
+  readonly largest: number;
+  private readonly library: typeof Library;
+  private readonly gpu: Library.GPU;
+  private readonly context: GlContext | undefined;
+  private readonly pixel = new Float32Array(4);
+
+  /** @throws UnsupportedError when the machine refuses. */
+  constructor(library: typeof Library, mode: GpuMode) {
+    this.library = library;
+    this.mode = mode;
+    this.target = targetOf(mode);
+    try {
+      this.gpu = this.open();
+    } catch (error) {
+      throw new UnsupportedError(`gpu.js mode '${mode}' does not start: ${messageOf(error)}`, {
+        cause: error,
+      });
+    }
+    this.context = this.onTextures ? (this.gpu.context as GlContext) : undefined;
+    this.largest = this.context
+      ? (this.context.getParameter(this.context.MAX_TEXTURE_SIZE) as number)
+      : 2 ** 24;
+  }
+
+  private get onTextures(): boolean {
+    return this.target.lanes === 4;
+  }
+
+  private open(): Library.GPU {
+    const { GPU } = this.library;
+    if (this.mode !== 'webgl2') {
+      const gpu = new GPU({ mode: libraryNames[this.mode] });
+      // The context is made with the first kernel.
+      gpu.createKernel('function () { return 1; }', { output: [1], precision: 'single' });
+      return gpu;
+    }
+    const context = createContext();
+    if (!context) throw new UnsupportedError('the browser gives no more WebGL 2 contexts');
+    // gpu.js resizes its canvas to the largest texture, which nothing is ever drawn to.
+    return new GPU({ context, canvas: { width: 1, height: 1 } });
+  }
+
+  private kernel(
+    { source, storage: { width, height } }: Pick<Launch, 'source' | 'storage'>,
+    constants: Readonly<Record<string, Resource>>,
+    settings: Library.IGPUKernelSettings,
+  ): Run {
+    return this.gpu.createKernel(source, {
+      output: [width, height],
+      precision: 'single',
+      loopMaxIterations,
+      constants,
+      ...(this.target.native ? { nativeFunctions: nativesOf(source) } : {}),
+      onRequestFallback: () => {
+        throw new InvariantError(`gpu.js would leave mode '${this.mode}'`);
+      },
+      ...settings,
+    } as Library.IGPUKernelSettings);
+  }
+
+  /** Calls a kernel and makes sure that gpu.js runs it where it should. */
+  private call(kernel: Run, inputs: readonly Resource[]): unknown {
+    const result = (kernel as (...inputs: readonly unknown[]) => unknown)(...inputs);
+    const { mode } = kernel.kernel.constructor as unknown as typeof Library.Kernel;
+    const expected = libraryNames[this.mode];
+    if ((mode as string | undefined) !== undefined && mode !== expected)
+      throw new InvariantError(`gpu.js ran a kernel in mode '${mode}' instead of '${expected}'`);
+    return result;
+  }
+
+  /** Numbers of the host, row after row. */
+  rows(data: Float32Array, width: number, height: number): Resource {
+    return new this.library.Input(data as unknown as number[], [width, height]);
+  }
+
+  /** Uploads a constant; release it by `free`. */
+  constant({ width, height, texels }: Table): Resource {
+    if (!this.onTextures) return this.rows(texels, width, height);
+    const column = 'this.thread.x * 4';
+    const row = 'this.thread.y';
+    const source = `function (a0) { return [a0[${row}][${column}], a0[${row}][${column} + 1], a0[${row}][${column} + 2], a0[${row}][${column} + 3]]; }`;
+    const kernel = this.kernel(
+      { source, storage: { width, height } as Launch['storage'] },
+      {},
+      {
+        pipeline: true,
+        immutable: true,
+      },
+    );
+    const texture = this.call(kernel, [this.rows(texels, 4 * width, height)]) as Library.Texture;
+    // The texture outlives the kernel, whose copy of the numbers goes.
+    kernel.destroy();
+    return texture;
+  }
+
+  /** A constant's texture; its kernel is gone, so gpu.js can't delete it. */
+  free(resource: Resource): void {
+    const texture = (resource as { readonly texture?: unknown }).texture;
+    if (texture && this.context) this.context.deleteTexture(texture);
+  }
+
+  program(launch: Launch, constants: Readonly<Record<string, Resource>>): Program {
+    const { width, height } = launch.storage;
+    const kernel = this.kernel(launch, constants, this.onTextures ? { pipeline: true } : {});
+    return {
+      run: (inputs) => {
+        const result = this.call(kernel, inputs);
+        if (this.onTextures) return result as Library.Texture;
+        return this.rows(flat(result as Float32Array[], width), width, height);
+      },
+      dispose: () => kernel.destroy(),
+    };
+  }
+
+  reader(launch: Launch): Reader {
+    const { width } = launch.storage;
+    const kernel = this.kernel(launch, {}, this.mode === 'webgl2' ? { asyncMode: true } : {});
+    return {
+      read: async (inputs) => flat((await this.call(kernel, inputs)) as Float32Array[], width),
+      dispose: () => kernel.destroy(),
+    };
+  }
+
+  /** Waits for the kernels run so far. */
+  finish(): void {
+    const gl = this.context;
+    // Only reading makes all drivers wait. The last kernel's framebuffer is bound.
+    gl?.readPixels(0, 0, 1, 1, gl.RGBA, gl.FLOAT, this.pixel);
+  }
+
+  dispose(): void {
+    if (this.context) {
+      const { WebGL2Kernel, HeadlessGLKernel } = this.library;
+      const kernel = this.mode === 'webgl2' ? WebGL2Kernel : HeadlessGLKernel;
+      kernel.destroyContext(this.context);
+    }
+  }
+}

@@ -1,0 +1,121 @@
+/** Windows over maps: largest element, mean, mean of the whole map. */
+import type { NodeOf } from '@decouple/ir';
+import {
+  hosted,
+  type Delegation,
+  type KernelContext,
+  type KernelPlan,
+  type OneOf,
+} from '../kernel.ts';
+import { range, type Writer } from '../writer.ts';
+
+/** What a window or a filter does along rows and columns. */
+export interface WindowAttrs {
+  readonly kernel: readonly [number, number];
+  readonly stride: readonly [number, number];
+  readonly pads: readonly number[];
+  readonly dilation?: readonly [number, number];
+}
+
+/**
+ * Writes loops over the taps of a window at the thread's pixel, [N,C,H,W], that lie inside the input.
+ * @param body is given the pixel, row and column, and the tap.
+ */
+export function forTaps(
+  w: Writer,
+  input: string,
+  attrs: WindowAttrs,
+  body: (pixel: readonly [row: string, column: string], tap: readonly [string, string]) => void,
+): void {
+  const { shape } = w.storageOf(input);
+  const along = (axis: 0 | 1, then: (place: string, tap: string) => void): void => {
+    const [kernel, stride] = [attrs.kernel[axis], attrs.stride[axis]];
+    const dilation = attrs.dilation?.[axis] ?? 1;
+    const before = attrs.pads[axis] as number;
+    const size = shape[2 + axis] as number;
+    const outs = w.storage.shape[2 + axis] as number;
+    const [first, last] = [-before, (outs - 1) * stride - before + (kernel - 1) * dilation];
+    const own = w.position[2 + axis] as string;
+    const start = stride === 1 ? own : own === '0' ? '0' : `${own} * ${stride}`;
+    w.loop(kernel, (tap) => {
+      const moved = tap === '0' ? '' : dilation === 1 ? ` + ${tap}` : ` + ${tap} * ${dilation}`;
+      const back = before ? ` - ${before}` : '';
+      const place = w.let(moved || back ? `(${start}${moved}${back})` : start);
+      const tests = [
+        ...(first < 0 ? [`${place} >= 0`] : []),
+        ...(last >= size ? [`${place} < ${size}`] : []),
+      ];
+      if (tests.length) w.within(`if (${tests.join(' && ')})`, () => then(place, tap));
+      else then(place, tap);
+    });
+  };
+  along(0, (row, tapRow) =>
+    along(1, (column, tapColumn) => body([row, column], [tapRow, tapColumn])),
+  );
+}
+
+/** The texel of a map at another pixel, in the thread's image and channels. */
+export const atPixel = (
+  w: Writer,
+  input: string,
+  [row, column]: readonly [string, string],
+): string[] => w.read(input, [w.position[0] as string, { offset: 0 }, row, column]);
+
+function mapsOf(
+  node: OneOf<'max-pool' | 'average-pool' | 'global-average-pool'>,
+  context: KernelContext,
+): readonly [string, Writer] | undefined {
+  const [input, output] = [node.inputs[0] as string, node.outputs[0] as string];
+  if (!context.storage(input) || !context.storage(output)) return undefined;
+  return [input, context.writer(output)];
+}
+
+export function maxPool(node: NodeOf<'max-pool'>, context: KernelContext): KernelPlan | Delegation {
+  const maps = mapsOf(node, context);
+  if (!maps) return hosted;
+  const [input, w] = maps;
+  const best = range(w.target.lanes).map(() => w.variable('(-3.4e38)'));
+  forTaps(w, input, node.attrs, (pixel) =>
+    atPixel(w, input, pixel).forEach((x, lane) =>
+      w.line(`${best[lane]} = Math.max(${best[lane]}, ${x});`),
+    ),
+  );
+  return { kernel: 'max-pool', launches: [w.launch(best)] };
+}
+
+export function averagePool(
+  node: NodeOf<'average-pool'>,
+  context: KernelContext,
+): KernelPlan | Delegation {
+  const maps = mapsOf(node, context);
+  if (!maps) return hosted;
+  const [input, w] = maps;
+  const { kernel, countIncludePad } = node.attrs;
+  const sums = range(w.target.lanes).map(() => w.variable('0.0'));
+  const count = w.variable('0.0');
+  forTaps(w, input, node.attrs, (pixel) => {
+    atPixel(w, input, pixel).forEach((x, lane) => w.line(`${sums[lane]} += ${x};`));
+    w.line(`${count} += 1;`);
+  });
+  const divisor = countIncludePad ? `${kernel[0] * kernel[1]}` : count;
+  const lanes = sums.map((total) => `${total} / ${divisor}`);
+  return { kernel: 'average-pool', launches: [w.launch(lanes)] };
+}
+
+export function globalAveragePool(
+  node: NodeOf<'global-average-pool'>,
+  context: KernelContext,
+): KernelPlan | Delegation {
+  const maps = mapsOf(node, context);
+  if (!maps) return hosted;
+  const [input, w] = maps;
+  const [, , rows, columns] = w.storageOf(input).shape as [number, number, number, number];
+  const sums = range(w.target.lanes).map(() => w.variable('0.0'));
+  w.loop(rows, (row) =>
+    w.loop(columns, (column) =>
+      atPixel(w, input, [row, column]).forEach((x, lane) => w.line(`${sums[lane]} += ${x};`)),
+    ),
+  );
+  const lanes = sums.map((total) => `${total} / ${rows * columns}`);
+  return { kernel: 'global-average-pool', launches: [w.launch(lanes)] };
+}
