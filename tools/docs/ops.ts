@@ -1,5 +1,6 @@
 /** The reference of ops as Markdown, from the tables that the code itself uses. */
 import { describeKernels, type KernelDescription } from '@decouple/backend-cpu';
+import { describeKernels as describeGpuKernels } from '@decouple/backend-gpu';
 import { conformanceCases } from '@decouple/conformance';
 import {
   describeOps,
@@ -49,16 +50,22 @@ function referenceSupport(graph: Graph | undefined): string {
 
 function supportTable(ops: readonly OpDescription[]): string {
   const operators = exportedOperators();
-  const kernels = new Map(describeKernels().map((kernel) => [kernel.op, kernel]));
+  const tables = [describeKernels(), describeGpuKernels()].map(
+    (table) => new Map(table.map((kernel) => [kernel.op, describeKernel(kernel)])),
+  );
   const graphs = new Map(conformanceCases().map(({ graph }) => [graph.nodes[0]?.op, graph]));
   const rows = ops.map(({ kind }) => {
-    const kernel = kernels.get(kind);
     const written = operators.get(kind)?.join(', ');
     const onnx = kind === 'opaque' ? 'as it was' : (written ?? '');
-    const cells = [`\`${kind}\``, onnx, kernel ? describeKernel(kernel) : 'unsupported'];
+    const kernels = tables.map((table) => table.get(kind) ?? 'unsupported');
+    const cells = [`\`${kind}\``, onnx, ...kernels];
     return `| ${[...cells, referenceSupport(graphs.get(kind))].map(cell).join(' | ')} |`;
   });
-  return ['| Op | ONNX | `cpu` | `reference` |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  return [
+    '| Op | ONNX | `cpu` | `gpu` | `reference` |',
+    '| --- | --- | --- | --- | --- |',
+    ...rows,
+  ].join('\n');
 }
 
 function attributeLine({ name, type, default: fallback, doc }: AttributeDescription): string {
@@ -83,7 +90,7 @@ export function opsDocument(): string {
     '# Ops',
     'Written by `npm run docs` from the records of the ops, the tables of the ONNX importers and exporters, and the' +
       '\nkernels of the backends.',
-    'Under `cpu`, a _kernel_ is generated code; _delegated_ ops run in the reference interpreter, for the reason given. A' +
+    'Under `cpu` and `gpu`, a _kernel_ is generated code; _delegated_ ops run in the reference interpreter, for the reason given. A' +
       '\nkernel may leave single nodes to the interpreter too: `info().delegated` of a compiled network tells.',
     supportTable(ops),
     '## ONNX operators that are imported',

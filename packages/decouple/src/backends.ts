@@ -4,3 +4,4 @@ import { interpreterBackend, type Backend } from '@decouple/backend';
 /** The interpreter: slow, exact, and the oracle for all others. */
 export const reference = (): Backend => interpreterBackend();
 export { cpu } from '@decouple/backend-cpu';
+export { gpu, gpuModes, type GpuMode, type GpuOptions } from '@decouple/backend-gpu';

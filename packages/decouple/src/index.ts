@@ -1,4 +1,4 @@
-export { cpu, reference } from './backends.ts';
+export { cpu, gpu, gpuModes, reference, type GpuMode, type GpuOptions } from './backends.ts';
 export * from './benchmark.ts';
 export * from './bisect.ts';
 export { batchingFor, compile, sizesFor, type Batching } from './compile.ts';

@@ -4,7 +4,7 @@ import { nodeWorkers, prepareNode } from '@decouple/backend-cpu/node';
 import type { Graph } from '@decouple/ir';
 import { suggestion } from '@decouple/pass-manager';
 import { OptionError } from '@decouple/tensor';
-import { cpu, reference } from '../backends.ts';
+import { cpu, gpu, gpuModes, reference } from '../backends.ts';
 import { onnxRuntime, peers } from './onnxruntime.ts';
 
 /** What a backend is made from when it is given by name. */
@@ -18,6 +18,8 @@ const makers: Readonly<Record<string, (options: NamedBackendOptions) => Backend>
     prepareNode();
     return cpu({ workers: nodeWorkers });
   },
+  gpu: () => gpu(),
+  ...Object.fromEntries(gpuModes.map((mode) => [`gpu-${mode}`, () => gpu({ mode })])),
   reference: () => reference(),
   ...Object.fromEntries(
     peers.map((peer) => [peer, (options: NamedBackendOptions) => onnxRuntime(peer, options)]),
