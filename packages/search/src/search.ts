@@ -1,7 +1,7 @@
 /**
  * The search for a pipeline and its budget. Each family is a pipeline with a free share of MACs (template.ts). A
- * smaller share costs less and loses more: within a family the best feasible share is found by bisection on trials
- * that are really built and measured. A family that can't beat the best one so far by a step is left at once.
+ * smaller share costs less and loses more: within a family the best feasible share is found between brackets, on
+ * trials that are really built and measured. A family that can't beat the best one so far by a step is left at once.
  * Trials are remembered in a store, so that a search that was stopped at any moment goes on where it was and ends as
  * if it had never been stopped.
  */
@@ -63,6 +63,8 @@ export interface SearchProblem {
   readonly maxSpeedup?: number;
   /** Shares of neighbouring trials in the end, as a ratio. Default 1.03. */
   readonly precision?: number;
+  /** The first speed-up tried when a loss is limited: near the result it saves trials. Default 2. */
+  readonly start?: number;
 }
 
 export interface SearchResult {
@@ -163,27 +165,64 @@ class Trials {
   }
 }
 
-/** The smallest share of a family whose drop is within the limit: doubling speed-ups, then bisection. */
+/** A speed-up tried, and its drop; `undefined` when the budget can't be met, or something else is beyond its limit. */
+interface Tried {
+  readonly speedup: number;
+  readonly drop: number | undefined;
+}
+
+/**
+ * Where the drop reaches its limit, between one speed-up within the limits and one beyond. Drops grow about as a power
+ * of the speed-up; the point is put half a step to the side that the bracket lacks, so that both ends close in.
+ */
+function between(good: Tried, bad: Tried, limit: number, precision: number): number {
+  const middle = Math.sqrt(good.speedup * bad.speedup);
+  if (!((good.drop ?? 0) > 0 && (bad.drop ?? 0) > limit)) return middle;
+  const [from, to] = [Math.log(good.drop as number), Math.log(bad.drop as number)];
+  const place = (Math.log(limit) - from) / (to - from);
+  const estimate = good.speedup * (bad.speedup / good.speedup) ** place;
+  const step = Math.sqrt(precision);
+  const wanted = good.speedup * precision < estimate ? estimate / step : estimate * step;
+  const margin = (bad.speedup / good.speedup) ** 0.15;
+  return Math.min(bad.speedup / margin, Math.max(good.speedup * margin, wanted));
+}
+
+/** A step in speed-up that should lead beyond the limit, from the drop so far: doubling when that says nothing. */
+const stepFrom = (drop: number | undefined, limit: number): number =>
+  drop !== undefined && drop > 0 && limit > 0
+    ? Math.min(2, Math.max(1.1, Math.max(limit / drop, drop / limit) ** 0.4))
+    : 2;
+
+/** The smallest share of a family whose drop is within the limit: a bracket, then its ends are brought together. */
 async function leastShare(trials: Trials, family: string, problem: SearchProblem): Promise<void> {
-  const { maxSpeedup = 32, precision = 1.03 } = problem;
-  const best = trials.best();
-  const first = best ? (precision * 1) / best.share : 2;
-  let [good, bad] = [1, maxSpeedup * precision];
-  for (let speedup = first; speedup <= maxSpeedup; speedup *= 2) {
+  const { maxSpeedup = 32, precision = 1.03, start = 2 } = problem;
+  const limit = problem.limits.drop as number;
+  const run = async (speedup: number): Promise<Tried & { readonly within: boolean }> => {
     const trial = await trials.run(family, 1 / speedup);
-    if (!trial || !trials.within(trial)) {
-      bad = speedup;
-      break;
-    }
-    good = speedup;
+    return { speedup, drop: trial?.drop, within: !!trial && trials.within(trial) };
+  };
+  const best = trials.best();
+  let good: Tried = { speedup: 1, drop: 0 };
+  let bad: Tried | undefined;
+  for (let speedup = best ? precision / best.share : start; speedup <= maxSpeedup;) {
+    const tried = await run(speedup);
+    if (tried.within) good = tried;
+    else bad = tried;
+    // A family that does not beat the best one by a step is left.
+    if (best && good.speedup === 1) return;
+    if (bad && good.speedup > 1) break;
+    speedup = tried.within
+      ? speedup * stepFrom(tried.drop, limit)
+      : speedup / stepFrom(tried.drop, limit);
+    if (speedup <= precision) break;
   }
-  // A family that does not beat the best one by a step is left.
-  if (best && good === 1) return;
-  while (bad / good > precision) {
-    const middle = Math.sqrt(good * bad);
-    const trial = await trials.run(family, 1 / middle);
-    if (trial && trials.within(trial)) good = middle;
-    else bad = middle;
+  let [low, high] = [good, bad ?? { speedup: maxSpeedup * precision, drop: undefined }];
+  for (let round = 1; high.speedup / low.speedup > precision; round++) {
+    // Every third point halves the bracket, whatever the drops say.
+    const halved = { ...high, drop: undefined };
+    const tried = await run(between(low, round % 3 ? high : halved, limit, precision));
+    if (tried.within) low = tried;
+    else high = tried;
   }
 }
 

@@ -60,6 +60,18 @@ describe('a limit of the drop', () => {
     expect(1 / (best?.share as number)).toBeLessThanOrEqual(5.001);
     expect(1 / (best?.share as number)).toBeGreaterThan(5 / 1.035);
   });
+  test('few trials are needed after a good guess, and not many after a bad one', async () => {
+    const trialsFrom = async (start: number): Promise<number> => {
+      const { given, tried } = problem({ families: ['a{macs=$x}'], start });
+      const { best } = await searchPipelines(given);
+      expect(1 / (best?.share as number)).toBeGreaterThan(5 / 1.035);
+      return tried.length;
+    };
+    expect(await trialsFrom(4.5)).toBeLessThanOrEqual(5);
+    expect(await trialsFrom(6)).toBeLessThanOrEqual(5);
+    expect(await trialsFrom(30)).toBeLessThanOrEqual(10);
+    expect(await trialsFrom(1.1)).toBeLessThanOrEqual(10);
+  });
   test('a family that can not beat the best one costs one trial', async () => {
     const { given, tried } = problem({ families: ['a{macs=$x}', 'b{macs=$x}'] });
     const { best } = await searchPipelines(given);
