@@ -1,0 +1,209 @@
+/** The report: tables from outcomes, and one plot for each network. */
+import { describeMachine, markdownTable } from '../report.ts';
+import { sourceOf, type NetworkName } from './networks.ts';
+import { drawPlot, type Series } from './plot.ts';
+import type { Outcome } from './pool.ts';
+import { idOf, type Row } from './studies.ts';
+import type { Result, Trial } from './trial.ts';
+
+interface Measured {
+  readonly row: Row;
+  readonly result: Result;
+}
+
+const unitOf = (network: NetworkName): 'dB' | '%' => (sourceOf(network).preprocess ? '%' : 'dB');
+const times = (ratio: number): string => `${ratio.toFixed(2)}x`;
+const score = (network: NetworkName, value: number): string =>
+  `${value.toFixed(2)} ${unitOf(network)}`;
+const loss = ({ original }: Result, trial: Trial, on: 'heldOut' | 'test'): string =>
+  (original[on] - trial[on]).toFixed(2);
+
+/** Trials that no other one beats in both ratio and score, by ratio. */
+export function frontOf(trials: readonly Trial[]): Trial[] {
+  const sorted = [...trials].sort((a, b) => b.ratio - a.ratio || b.test - a.test);
+  let best = -Infinity;
+  const front: Trial[] = [];
+  for (const trial of sorted)
+    if (trial.test > best) {
+      best = trial.test;
+      front.unshift(trial);
+    }
+  return front;
+}
+
+/**
+ * The ratio at which the curve of the best trials loses `drop` on the test images, between trials by a straight line
+ * over the logarithm of the ratio.
+ */
+export function ratioAt({ original, trials }: Result, drop: number): string {
+  const curve = frontOf([original, ...trials]);
+  const beyond = curve.findIndex(({ test }) => original.test - test > drop);
+  if (beyond < 0) return `> ${times((curve.at(-1) as Trial).ratio)}`;
+  const [a, b] = [curve[beyond - 1], curve[beyond]] as [Trial | undefined, Trial];
+  if (!a) return '';
+  const place = (a.test - (original.test - drop)) / (a.test - b.test);
+  return times(a.ratio * (b.ratio / a.ratio) ** place);
+}
+
+const isMeasured = (outcome: Outcome): outcome is Measured & Outcome =>
+  outcome.result !== undefined;
+
+const pipelines = (measured: readonly Measured[]): string =>
+  measured
+    .flatMap(({ row, result: { best } }) =>
+      best
+        ? [
+            `- ${row.method}${row.drop === undefined ? '' : ` (≤ ${row.drop})`}: \`${best.pipeline}\`\n`,
+          ]
+        : [],
+    )
+    .join('');
+
+function searchTable(measured: readonly Measured[]): string {
+  const network = (measured[0] as Measured).row.network;
+  const withPaper = measured.some(({ row }) => row.paper !== undefined);
+  const headers = [
+    'method',
+    'drop allowed',
+    ...(withPaper ? ['paper'] : []),
+    'fewer MACs',
+    'held-out drop',
+    'test',
+    'test drop',
+    'fewer at that drop on the test curve',
+    'seconds',
+  ];
+  const rows = measured.map(({ row, result }) => {
+    const { best } = result;
+    return [
+      row.method,
+      String(row.drop),
+      ...(withPaper ? [row.paper === undefined ? '' : times(row.paper)] : []),
+      ...(best
+        ? [
+            times(best.ratio),
+            loss(result, best, 'heldOut'),
+            score(network, best.test),
+            loss(result, best, 'test'),
+            ratioAt(result, row.drop as number),
+            best.seconds.toFixed(0),
+          ]
+        : ['none found', '', '', '', '', '']),
+    ];
+  });
+  return markdownTable(headers, rows);
+}
+
+/** For each method, what network decoupling on top of it brings. */
+function stackingTable(measured: readonly Measured[]): string {
+  const ratioOf = (method: string): number | undefined =>
+    measured.find(({ row }) => row.method === method)?.result.best?.ratio;
+  const rows = ['CP', 'SD', 'CD'].flatMap((name) => {
+    const [alone, stacked] = [ratioOf(name), ratioOf(`ND+${name}`)];
+    if (alone === undefined || stacked === undefined) return [];
+    const gain = stacked / alone;
+    return [[name, times(alone), times(stacked), gain > 1 ? times(gain) : `none (${times(gain)})`]];
+  });
+  if (!rows.length) return '';
+  return `### Decoupling on top of other methods\n\nAt the same drop allowed.\n\n${markdownTable(['method', 'alone', 'with ND', 'MACs fewer by ND'], rows)}\n`;
+}
+
+function syntheticTable(measured: readonly Measured[]): string {
+  return markdownTable(
+    ['network', 'method', 'calibration', 'fewer MACs', 'test', 'drop'],
+    measured.flatMap(({ row, result }) =>
+      result.best
+        ? [
+            [
+              sourceOf(row.network).title,
+              row.method,
+              row.calibration,
+              times(result.best.ratio),
+              score(row.network, result.best.test),
+              loss(result, result.best, 'test'),
+            ],
+          ]
+        : [],
+    ),
+  );
+}
+
+function plotOf(network: NetworkName, measured: readonly Measured[]): string {
+  const { original } = (measured[0] as Measured).result;
+  const methods = [...new Set(measured.map(({ row }) => row.method))];
+  const series = methods.map((label): Series => {
+    const trials = measured
+      .filter(({ row }) => row.method === label)
+      .flatMap(({ result }) => result.trials);
+    return {
+      label,
+      points: frontOf([original, ...trials]).map(({ ratio, test }) => [ratio, test]),
+    };
+  });
+  const unit = unitOf(network);
+  const drop = unit === 'dB' ? 0.1 : 1;
+  return drawPlot({
+    title: sourceOf(network).title,
+    xLabel: 'fewer MACs',
+    yLabel: unit === 'dB' ? 'PSNR on the test images, dB' : 'top-1 accuracy on the test images, %',
+    series,
+    level: { y: original.test - drop, label: `${drop} ${unit === 'dB' ? 'dB' : 'points'} less` },
+    yMin: original.test - 4 * drop,
+  });
+}
+
+export interface Document {
+  readonly markdown: string;
+  /** By file name. */
+  readonly plots: ReadonlyMap<string, string>;
+}
+
+/** @param note what the reader must know about how much was measured. */
+export function writeDocument(outcomes: readonly Outcome[], note: string): Document {
+  const measured = outcomes.filter(isMeasured);
+  const plots = new Map<string, string>();
+  const searched = measured.filter(({ row }) => row.drop !== undefined);
+  const sections = [...new Set(searched.map(({ row }) => row.network))].map((network) => {
+    const own = searched.filter(({ row }) => row.network === network);
+    const { original } = (own[0] as Measured).result;
+    const file = `paper-${network}.svg`;
+    plots.set(file, plotOf(network, own));
+    return `## ${sourceOf(network).title}
+
+The original: ${(original.macs / 1e6).toFixed(1)} M MACs, ${score(network, original.test)} on the test images, ${score(network, original.heldOut)} on the held-out ones.
+
+${searchTable(own)}
+![Fewer MACs against quality: ${sourceOf(network).title}](${file})
+
+${stackingTable(own)}<details><summary>Pipelines</summary>
+
+${pipelines(own)}
+</details>
+`;
+  });
+  const synthetic = measured.filter(({ row }) => row.section === 'synthetic');
+  const failed = outcomes.flatMap((outcome) =>
+    outcome.failed === undefined ? [] : [`- ${idOf(outcome.row)}: ${outcome.failed}\n`],
+  );
+  const markdown = [
+    `# The paper's table, and past it
+
+Written by \`npm run paper\`. ${note} ${describeMachine()}.
+
+Methods: network decoupling (ND), channel pruning (CP), spatial (SD) and channel decomposition (CD), stacks of them, and
+\`decompose\`, which takes the best of all for each layer (mixed). The paper (Guo et al., BMVC 2018) measured the full-size VGG16 on
+ImageNet at 1.0 % less top-5 accuracy; here drops are in points of top-1 accuracy. Budgets, and of a stack how its passes
+share them, are searched on held-out training images that no fit sees; then the test images are looked at. "Fewer at that drop on the
+test curve" reads the ratio off the plot instead: the budget is then chosen on the test images, as is usual in papers.
+"Seconds" is the time of one optimisation with its evaluations, on one core.
+`,
+    ...sections,
+    ...(synthetic.length
+      ? [
+          `## Without any data\n\nCalibration on drawn images (dead leaves and pink noise) instead of pictures.\n\n${syntheticTable(synthetic)}\n<details><summary>Pipelines</summary>\n\n${pipelines(synthetic)}\n</details>\n`,
+        ]
+      : []),
+    ...(failed.length ? [`## Rows without a result\n\n${failed.join('')}`] : []),
+  ].join('\n');
+  return { markdown, plots };
+}

@@ -1,0 +1,161 @@
+/**
+ * What is measured. A row is one method on one network: either the largest ratio of MACs within a drop, searched over
+ * pipelines with a free budget `$`, or fixed ratios.
+ */
+import type { NetworkName } from './networks.ts';
+
+export type Section = 'stacks' | 'drops' | 'synthetic';
+
+export interface Row {
+  readonly section: Section;
+  readonly network: NetworkName;
+  readonly method: string;
+  readonly calibration: 'images' | 'synthetic' | 'none';
+  /** Pipelines with `$` for the share of MACs; of a search the best one counts. */
+  readonly families: readonly string[];
+  /** Largest drop on the held-out images, in points or dB; without it the pipelines run at `start` alone. */
+  readonly drop?: number;
+  /** Ratio of MACs that is tried first. */
+  readonly start: number;
+  /** The paper's ratio on the full-size VGG16. */
+  readonly paper?: number;
+}
+
+export const idOf = ({ network, method, drop, calibration }: Row): string =>
+  [
+    network,
+    method,
+    ...(drop === undefined ? [] : [`≤ ${drop}`]),
+    ...(calibration === 'images' ? [] : [calibration]),
+  ].join(' ');
+
+/** Passes by the paper's abbreviations; the argument is the budget. */
+const passes = {
+  ND: (macs: string) => `decouple{macs=${macs}}`,
+  CP: (macs: string) => `channel-prune{macs=${macs}}`,
+  SD: (macs: string) => `spatial-decompose{macs=${macs}}`,
+  CD: (macs: string) => `channel-decompose{macs=${macs}}`,
+};
+type Abbreviation = keyof typeof passes;
+
+/** A stack: each pass takes its part of the logarithm of the ratio; a joint refit ends it. */
+function stack(names: readonly Abbreviation[], parts: readonly number[]): string {
+  const whole = parts.reduce((sum, part) => sum + part, 0);
+  const steps = names.map((name, index) =>
+    passes[name](`$^${((parts[index] as number) / whole).toFixed(2)}x`),
+  );
+  return ['fold-batch-norm', ...steps, 'refit'].join(', ');
+}
+
+const alone = (name: Abbreviation): string[] => [`fold-batch-norm, ${passes[name]('$x')}`];
+
+/** Ways to share a budget between two or three passes: evenly, or more to the earlier or the later ones. */
+const sharings: Readonly<Record<number, readonly (readonly number[])[]>> = {
+  2: [
+    [1, 1],
+    [2, 1],
+    [1, 2],
+  ],
+  3: [
+    [1, 1, 1],
+    [1, 2, 2],
+  ],
+};
+
+const stacked = (...names: Abbreviation[]): string[] =>
+  (sharings[names.length] ?? []).map((parts) => stack(names, parts));
+
+const mixed = ['fold-batch-norm, decompose{macs=$x}'];
+
+/** @param start a guess; a good one saves trials. */
+const vgg = (method: string, families: readonly string[], start: number, paper?: number): Row => ({
+  section: 'stacks',
+  network: 'vgg16',
+  method,
+  calibration: 'images',
+  families,
+  drop: 1,
+  start,
+  ...(paper && { paper }),
+});
+
+/** The rows of the paper (Guo et al., VGG16 on ImageNet at 1.0 % less top-5), then the choice per layer. */
+const vggRows: readonly Row[] = [
+  vgg('ND', alone('ND'), 2.65, 1.8),
+  vgg('CP', alone('CP'), 1.9, 1.56),
+  vgg('SD', alone('SD'), 2.5, 2.15),
+  vgg('CD', alone('CD'), 1.9, 2.37),
+  vgg('ND+CP', [...stacked('CP', 'ND'), stack(['ND', 'CP'], [1, 1])], 2.7, 1.82),
+  vgg('ND+SD', stacked('SD', 'ND'), 3, 3.73),
+  vgg('ND+CD', stacked('CD', 'ND'), 3, 3.28),
+  vgg('CD+SD', stacked('CD', 'SD'), 3, 3.58),
+  vgg('CD+SD+CP', stacked('CP', 'CD', 'SD'), 3, 3.14),
+  vgg('ND+CD+SD', stacked('CD', 'SD', 'ND'), 3, 3.61),
+  vgg('mixed', mixed, 3),
+];
+
+/** Ratios of ResNets to try first, by drop. */
+const guesses: Readonly<Record<number, number>> = { 0.5: 1.9, 1: 2.2, 2: 2.8 };
+
+const within = (
+  network: NetworkName,
+  method: string,
+  families: readonly string[],
+  drop: number,
+  start: number,
+): Row => ({ section: 'drops', network, method, calibration: 'images', families, drop, start });
+
+const mixedRows = (network: NetworkName): Row[] =>
+  [0.5, 1, 2].map((drop) => within(network, 'mixed', mixed, drop, guesses[drop] as number));
+
+const atOne = (network: NetworkName, names: readonly Abbreviation[]): Row[] =>
+  names.map((name) => within(network, name, alone(name), 1, 1.7));
+
+/** Without pictures, at the ratio of 2.2. */
+const syntheticRows = (network: NetworkName): Row[] =>
+  (
+    [
+      ['weights only', 'none', 'decouple{macs=$x}'],
+      ['ND', 'synthetic', 'decouple{macs=$x}'],
+      ['ND, terms by elimination', 'synthetic', 'decouple{macs=$x, adaptive=elimination}'],
+      ['mixed', 'synthetic', 'decompose{macs=$x}'],
+      ['SD', 'synthetic', 'spatial-decompose{macs=$x}'],
+      ['ND, for comparison', 'images', 'decouple{macs=$x}'],
+    ] as const
+  ).map(([method, calibration, text]) => ({
+    section: 'synthetic',
+    network,
+    method,
+    calibration,
+    families: [`fold-batch-norm, ${text}`],
+    start: 2.2,
+  }));
+
+const denoiserRows = [
+  within('dncnn-25', 'mixed', mixed, 0.1, 1.8),
+  within('dncnn-25', 'ND', alone('ND'), 0.1, 1.6),
+];
+
+/** @param foreign whether the models of others are there, too. */
+export const allRows = (foreign: boolean): Row[] => [
+  ...vggRows,
+  ...mixedRows('resnet20'),
+  ...atOne('resnet20', ['ND', 'CP', 'SD', 'CD']),
+  ...syntheticRows('resnet20'),
+  ...(foreign
+    ? [
+        ...mixedRows('resnet20-akamaster'),
+        ...atOne('resnet20-akamaster', ['ND']),
+        ...syntheticRows('resnet20-akamaster'),
+        ...mixedRows('resnet32-akamaster'),
+        ...denoiserRows,
+      ]
+    : []),
+];
+
+/** A little of each kind; the VGG takes too long. */
+export const quickRows = (): Row[] => [
+  within('resnet20', 'mixed', mixed, 1, 2.2),
+  within('resnet20', 'ND', alone('ND'), 1, 1.8),
+  ...syntheticRows('resnet20').slice(0, 2),
+];

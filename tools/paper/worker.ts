@@ -1,0 +1,37 @@
+/** A process that measures rows, one at a time; started by pool.ts. */
+import { messageOf } from 'decouple';
+import { prepareNode } from 'decouple/node';
+import { openNetwork, type Network, type Settings } from './networks.ts';
+import type { Row } from './studies.ts';
+import { Bench, runRow, type Cache, type Result, type Trial } from './trial.ts';
+
+export interface ToWorker {
+  readonly row: Row;
+  readonly settings: Settings;
+  readonly cache: Cache;
+}
+export type FromWorker =
+  | { readonly kind: 'trial'; readonly trial: Trial }
+  | { readonly kind: 'done'; readonly result: Result }
+  | { readonly kind: 'failed'; readonly message: string };
+
+const send = (message: FromWorker): void => void process.send?.(message);
+const opened = new Map<string, Promise<Network>>();
+
+async function work({ row, settings, cache }: ToWorker): Promise<Result> {
+  const network = opened.get(row.network) ?? openNetwork(row.network, settings);
+  opened.set(row.network, network);
+  const bench = new Bench(row, await network, settings, cache, (trial) =>
+    send({ kind: 'trial', trial }),
+  );
+  return runRow(row, bench, settings.quick);
+}
+
+prepareNode();
+process.on('message', (job: ToWorker) => {
+  work(job).then(
+    (result) => send({ kind: 'done', result }),
+    (error: unknown) => send({ kind: 'failed', message: messageOf(error) }),
+  );
+});
+process.on('disconnect', () => process.exit());
