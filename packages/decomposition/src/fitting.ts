@@ -58,7 +58,8 @@ export async function layerMetrics(
 ): Promise<Metric[]> {
   const ridge = options.ridge ?? defaultRidge(calibration);
   const moments = await momentsOf(rows, layer.size.groups);
-  return moments.map((group, index) =>
-    dataMetric(group, groupKernel(layer, index), layer.group, ridge),
-  );
+  return moments.map((group, index) => ({
+    ...dataMetric(group, groupKernel(layer, index), layer.group, ridge),
+    ...(calibration.synthetic && { synthetic: true }),
+  }));
 }

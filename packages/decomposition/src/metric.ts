@@ -24,6 +24,8 @@ export interface Metric extends KernelSize {
   /** Error of the zero kernel: total variance plus λ‖W₀‖². Relative errors are to `targetVariance`. */
   readonly power: number;
   readonly targetVariance: number;
+  /** Measured on drawn images: errors say less about pictures. */
+  readonly synthetic?: true;
 }
 
 /**

@@ -35,7 +35,7 @@ export const options = z.strictObject({
     .enum(['auto', 'none', 'energy', 'elimination'])
     .default('auto')
     .describe(
-      'unequal terms per channel: by singular values, or by backward elimination on calibration data; auto: elimination with data, none without',
+      'unequal terms per channel: by singular values, or by backward elimination on calibration data; auto: elimination with data, none without and on synthetic images',
     ),
   layout: z
     .enum(['wide', 'chains'])

@@ -1,5 +1,10 @@
 import { interpreterBackend } from '@decouple/backend';
-import { createCalibration, tensorDataset, type Calibration } from '@decouple/calibration';
+import {
+  createCalibration,
+  tensorDataset,
+  type Calibration,
+  type Dataset,
+} from '@decouple/calibration';
 import { relativeError, smallNet, texturedImages } from '@decouple/conformance';
 import { dataMetric, rectifiedTarget, type Metric } from '@decouple/decomposition';
 import { verify, type Graph } from '@decouple/ir';
@@ -168,10 +173,11 @@ test('the rectified target minimises its objective', () => {
 
 describe('data-driven decoupling of a network', () => {
   const net = smallNet();
-  const calibrate = (): Calibration =>
+  const images = tensorDataset(texturedImages(48, 1));
+  const calibrate = (dataset: Dataset): Calibration =>
     createCalibration({
       original: net,
-      dataset: tensorDataset(texturedImages(48, 1)),
+      dataset,
       backend: interpreterBackend(),
       batchSize: 16,
       seed: 1,
@@ -180,8 +186,9 @@ describe('data-driven decoupling of a network', () => {
   const errorOfGraph = (graph: Graph): number => relativeError(graph, net, held);
   const run = async (
     text: string,
+    dataset: Dataset = images,
   ): Promise<{ graph: Graph; skipped: readonly { reason: string }[] }> => {
-    const calibration = calibrate();
+    const calibration = calibrate(dataset);
     const { graph, passes } = await runPipeline(net, parsePipeline(text, networkDecouplingPasses), {
       calibration,
       seed: 1,
@@ -212,6 +219,16 @@ describe('data-driven decoupling of a network', () => {
       expect(errorOfGraph(graph)).toBeLessThan(0.3);
     },
   );
+  test('on drawn images channels get equal terms unless they are told otherwise', async () => {
+    const drawn: Dataset = { ...images, synthetic: true };
+    const on = async (text: string, data: Dataset) => [...(await run(text, data)).graph.constants];
+    const plain = await on('decouple{macs=0.5x}', drawn);
+    expect(plain).toEqual(await on('decouple{macs=0.5x, adaptive=none}', drawn));
+    expect(plain).not.toEqual(await on('decouple{macs=0.5x, adaptive=elimination}', drawn));
+    expect(await on('decouple{macs=0.5x}', images)).toEqual(
+      await on('decouple{macs=0.5x, adaptive=elimination}', images),
+    );
+  });
   test('layers that stay dense are refitted to their changed input', async () => {
     const text = (refit: boolean): string =>
       `decouple{terms={conv1=2, conv2=1}, form=dw-pw, refitDense=${refit}}`;
