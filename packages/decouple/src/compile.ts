@@ -5,20 +5,22 @@ import { runPipeline } from '@decouple/pass-manager';
 import { DataError } from '@decouple/tensor';
 import { parsePipeline } from './passes.ts';
 
+/** A graph in the form that a backend likes; outputs keep their names. */
+export async function legalize(graph: Graph, backend: Backend): Promise<Graph> {
+  const pipeline = parsePipeline(backend.legalize);
+  return (await runPipeline(graph, pipeline, { verifyEach: false })).graph;
+}
+
 /**
  * A backend that brings every graph into the form it likes (`backend.legalize`) before it compiles it. Outputs keep
  * their names, so whoever compiles parts of networks to look at inner values, as calibration does, may use it too.
  */
-export function withLegalization(backend: Backend): Backend {
-  const pipeline = parsePipeline(backend.legalize);
-  return {
-    name: backend.name,
-    legalize: '',
-    supports: (graph, node) => backend.supports(graph, node),
-    compile: async (graph, options) =>
-      backend.compile((await runPipeline(graph, pipeline, { verifyEach: false })).graph, options),
-  };
-}
+export const withLegalization = (backend: Backend): Backend => ({
+  name: backend.name,
+  legalize: '',
+  supports: (graph, node) => backend.supports(graph, node),
+  compile: async (graph, options) => backend.compile(await legalize(graph, backend), options),
+});
 
 /**
  * Compiles a graph for a backend, for fixed shapes: symbolic dimensions are bound by `options.bind`, else to 1.

@@ -9,9 +9,11 @@ export type { CalibrationSettings } from './calibrate.ts';
 export * from './metadata.ts';
 export * from './optimize.ts';
 export * from './passes.ts';
+export * from './profile.ts';
 export * from './metrics.ts';
 export * from './report.ts';
 export * from './search.ts';
+export * from './speed.ts';
 export * from './reproducer.ts';
 export * from './table.ts';
 
@@ -38,6 +40,7 @@ export {
 export {
   bindShapes,
   bindSymbols,
+  costOf,
   graphBuilder,
   interpret,
   macsCostModel,
