@@ -8,7 +8,7 @@ const escape = (text) => text.replaceAll('/', '\\/');
 const boundary = Object.entries(layers).map(([name, layer]) => {
   const forbidden = Object.keys(layers).filter((other) => other !== name && layers[other] >= layer);
   return {
-    files: [`packages/${name}/src/**/*.ts`],
+    files: [`packages/${name}/src/**/*.{ts,tsx}`],
     rules: {
       'no-restricted-imports': [
         'error',
@@ -32,7 +32,7 @@ const boundary = Object.entries(layers).map(([name, layer]) => {
 
 /** Only entry points named `node.ts` (and what lies in a folder `node/`), the command line and tests may use Node's own modules. */
 const browserSafe = {
-  files: ['packages/*/src/**/*.ts'],
+  files: ['packages/*/src/**/*.{ts,tsx}'],
   ignores: ['packages/cli/**', '**/node.ts', '**/node/**'],
   rules: {
     '@typescript-eslint/no-restricted-imports': [
@@ -64,7 +64,7 @@ export default tseslint.config(
   },
   { files: ['**/*.{js,mjs}'], extends: [tseslint.configs.disableTypeChecked] },
   {
-    files: ['packages/*/src/**/*.ts'],
+    files: ['packages/*/src/**/*.{ts,tsx}'],
     rules: {
       'max-lines': ['error', { max: 500 }],
       'max-lines-per-function': ['error', { max: 110, skipComments: true }],

@@ -21,5 +21,6 @@ export const layers = {
   'pass-channel-pruning': 6,
   search: 7,
   decouple: 8,
-  cli: 9,
+  report: 9,
+  cli: 10,
 };
