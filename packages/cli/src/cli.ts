@@ -13,6 +13,7 @@ import { addCompare } from './commands/compare.ts';
 import { addConvert } from './commands/convert.ts';
 import { addEval } from './commands/eval.ts';
 import { addExport } from './commands/export.ts';
+import { addGraph } from './commands/graph.ts';
 import { addInspect } from './commands/inspect.ts';
 import { addOptimize } from './commands/optimize.ts';
 import { addPasses } from './commands/passes.ts';
@@ -32,6 +33,7 @@ const commands = [
   addCompare,
   addPasses,
   addExport,
+  addGraph,
   addBisect,
   addReproduce,
   addConvert,

@@ -75,7 +75,37 @@ describe('check', () => {
   });
 });
 
+describe('graph', () => {
+  it('draws a network', async () => {
+    const { code, stdout } = await decouple(['graph', place.model, '-o', place.path('tiny.svg')]);
+    expect([code, stdout]).toEqual([0, `wrote ${place.path('tiny.svg')}\n`]);
+    const svg = readFileSync(place.path('tiny.svg'), 'utf8');
+    expect(svg).toMatch(/^<svg /);
+    expect(svg).toContain('conv 3×3, 16 → 16');
+  });
+
+  it('wants to know where to', async () => {
+    expect(await decouple(['graph', place.model])).toMatchObject({ code: 2 });
+  });
+});
+
 describe('optimize', () => {
+  it('writes a report with milliseconds, ledger and settings', async () => {
+    const [out, report] = [place.path('reported.onnx'), place.path('report.html')];
+    const { code, stdout } = await decouple([
+      ...['optimize', place.model, '-p', 'decouple{terms=1}', '--seed', '3'],
+      ...['--calibrate', place.data, '--samples', '8', '-o', out, '--report', report],
+    ]);
+    expect(code).toBe(0);
+    expect(stdout).toContain(`wrote ${report}`);
+    const html = readFileSync(report, 'utf8');
+    expect(html).toContain('<title>tiny.onnx, optimised by Decouple</title>');
+    expect(html).toContain(`8 images of ${place.data}`);
+    expect(html).toContain('<dt>seed</dt><dd>3</dd>');
+    expect(html).toMatch(/latency on cpu/);
+    expect(html).toContain('Where the error comes from');
+  });
+
   interface Report {
     before: { macs: number; params: number };
     after: { macs: number; params: number };

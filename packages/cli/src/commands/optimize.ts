@@ -1,5 +1,5 @@
 /** `decouple optimize`: a model in, a cheaper model out. */
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import type { Command } from 'commander';
 import type { OptimizeResult, PipelineEvent, PrintAfter, Reproducer } from 'decouple';
 import { shapeArgument, wholeNumber, type ForInput } from '../arguments.ts';
@@ -14,6 +14,7 @@ import {
   type PipelineOptions,
 } from '../pipelines.ts';
 import { withProgress, type Progress } from '../progress.ts';
+import { writeReport } from '../reporting.ts';
 import { externalDataOption, writeOptions } from '../writing.ts';
 
 interface Options extends PipelineOptions, CalibrationOptions {
@@ -26,6 +27,7 @@ interface Options extends PipelineOptions, CalibrationOptions {
   readonly printDir?: string;
   readonly stopAfter?: number;
   readonly ledger?: boolean;
+  readonly report?: string;
   readonly json?: boolean;
 }
 
@@ -113,13 +115,27 @@ async function optimizeModel(io: Io, path: string, options: Options): Promise<Op
         backend,
         stopAfter,
         printAfter,
-        ledger: options.ledger,
+        ledger: options.ledger || options.report !== undefined,
         signal: io.signal,
         onEvent: showPipelineEvent(update),
         onFailure: (made) => leaveReproducer(io, made, { path, graph }, options),
       }),
     );
     if (output !== undefined) await writeModel(output, result.graph, writeOptions(options));
+    if (options.report !== undefined)
+      await writeReport(io, options.report, {
+        model: basename(path),
+        original: graph,
+        result,
+        backend,
+        seed,
+        ...(calibration && {
+          calibration: {
+            name: calibration.name,
+            samples: Math.min(samples, calibration.samples),
+          },
+        }),
+      });
     return result;
   } finally {
     await finish();
@@ -145,11 +161,15 @@ export function addOptimize(program: Command, io: Io): void {
     )
     .option('--print-dir <folder>', 'prints go into files of this folder instead')
     .option('--ledger', 'tell which layer and pass the error comes from, after each pass')
+    .option(
+      '--report <file>',
+      'write a report as one HTML file, with the ledger and with milliseconds on the backend',
+    )
     .option('--stop-after <count>', 'stop after this many rewrites', wholeNumber(0))
     .option('--json', 'print JSON: { before, after, passes, layers, ledger?, … }')
     .addHelpText(
       'after',
-      '\nExamples:\n  decouple optimize vgg16.onnx -o fast.onnx\n  decouple optimize vgg16.onnx -p "fold-batch-norm, decouple{macs=0.4x}" --calibrate images -o fast.onnx\n  decouple optimize vgg16.onnx -p @pipeline.json --print-after changed',
+      '\nExamples:\n  decouple optimize vgg16.onnx -o fast.onnx\n  decouple optimize vgg16.onnx -p "fold-batch-norm, decouple{macs=0.4x}" --calibrate images -o fast.onnx\n  decouple optimize vgg16.onnx -p @pipeline.json --print-after changed\n  decouple optimize vgg16.onnx --calibrate images -o fast.onnx --report fast.html',
     )
     .action(async (path: string, options: Options) => {
       const { graph, report } = await optimizeModel(io, path, options);
@@ -167,7 +187,8 @@ export function addOptimize(program: Command, io: Io): void {
         });
       } else {
         io.stdout(report.table());
-        if (options.output !== undefined) io.stdout(`\nwrote ${options.output}\n`);
+        for (const file of [options.output, options.report])
+          if (file !== undefined) io.stdout(`\nwrote ${file}\n`);
       }
     });
 }
