@@ -144,10 +144,10 @@ function plotOf(network: NetworkName, measured: readonly Measured[]): string {
   const drop = unit === 'dB' ? 0.1 : 1;
   return drawPlot({
     title: sourceOf(network).title,
-    xLabel: 'fewer MACs',
+    xLabel: 'MACs before / MACs afterwards',
     yLabel: unit === 'dB' ? 'PSNR on the test images, dB' : 'top-1 accuracy on the test images, %',
     series,
-    level: { y: original.test - drop, label: `${drop} ${unit === 'dB' ? 'dB' : 'points'} less` },
+    level: { y: original.test - drop, label: `${drop} ${unit === 'dB' ? 'dB' : 'point'} less` },
     yMin: original.test - 4 * drop,
   });
 }
@@ -156,6 +156,20 @@ export interface Document {
   readonly markdown: string;
   /** By file name. */
   readonly plots: ReadonlyMap<string, string>;
+}
+
+/** How much work all trials were, without repetitions. */
+function effort(measured: readonly Measured[]): string {
+  const seconds = new Map(
+    measured.flatMap(({ row, result: { original, trials } }) =>
+      [original, ...trials].map((trial): [string, number] => [
+        `${row.network} ${row.calibration} ${trial.pipeline}`,
+        trial.seconds,
+      ]),
+    ),
+  );
+  const whole = [...seconds.values()].reduce((sum, each) => sum + each, 0);
+  return `${seconds.size} networks were built and measured, in ${(whole / 60).toFixed(0)} minutes of one process; two work at a time.`;
 }
 
 /** @param note what the reader must know about how much was measured. */
@@ -188,7 +202,7 @@ ${pipelines(own)}
   const markdown = [
     `# The paper's table, and past it
 
-Written by \`npm run paper\`. ${note} ${describeMachine()}.
+Written by \`npm run paper\`. ${note} ${effort(measured)} ${describeMachine()}.
 
 Methods: network decoupling (ND), channel pruning (CP), spatial (SD) and channel decomposition (CD), stacks of them, and
 \`decompose\`, which takes the best of all for each layer (mixed). The paper (Guo et al., BMVC 2018) measured the full-size VGG16 on

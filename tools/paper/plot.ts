@@ -30,7 +30,6 @@ const colours = [
   '#7f8a99',
   '#a8a02c',
   '#2aa5b0',
-  '#e0524d',
 ];
 const dashes = ['', '6 3', '2 3'];
 

@@ -79,17 +79,20 @@ const vgg = (method: string, families: readonly string[], start: number, paper?:
   ...(paper && { paper }),
 });
 
-/** The rows of the paper (Guo et al., VGG16 on ImageNet at 1.0 % less top-5), then the choice per layer. */
+/**
+ * The rows of the paper (Guo et al., VGG16 on ImageNet at 1.0 % less top-5), then the choice per layer. Pruning last
+ * fits to the original's responses; what comes after it sees the pruned network's only.
+ */
 const vggRows: readonly Row[] = [
   vgg('ND', alone('ND'), 2.65, 1.8),
   vgg('CP', alone('CP'), 1.9, 1.56),
   vgg('SD', alone('SD'), 2.5, 2.15),
   vgg('CD', alone('CD'), 1.9, 2.37),
-  vgg('ND+CP', [...stacked('CP', 'ND'), stack(['ND', 'CP'], [1, 1])], 2.7, 1.82),
+  vgg('ND+CP', [stack(['ND', 'CP'], [2, 1]), ...stacked('CP', 'ND')], 2.7, 1.82),
   vgg('ND+SD', stacked('SD', 'ND'), 3, 3.73),
   vgg('ND+CD', stacked('CD', 'ND'), 3, 3.28),
   vgg('CD+SD', stacked('CD', 'SD'), 3, 3.58),
-  vgg('CD+SD+CP', stacked('CP', 'CD', 'SD'), 3, 3.14),
+  vgg('CD+SD+CP', [stack(['CD', 'SD', 'CP'], [2, 2, 1]), ...stacked('CP', 'CD', 'SD')], 3, 3.14),
   vgg('ND+CD+SD', stacked('CD', 'SD', 'ND'), 3, 3.61),
   vgg('mixed', mixed, 3),
 ];

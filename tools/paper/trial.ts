@@ -41,7 +41,7 @@ const digest = (...parts: readonly (string | Uint8Array)[]): string => {
 };
 
 /** Packages that no figure depends on. */
-const bystanders = ['cli', 'dcpl', 'conformance'];
+const bystanders = ['cli', 'dcpl', 'conformance', 'backend-gpu'];
 
 /** Digest of the sources that figures depend on. */
 export function codeVersion(): string {
