@@ -26,7 +26,10 @@ async function refit(fitting: Fitting): Promise<Built> {
     (metric) => ({
       factors: optimalKernel(metric),
       equivalent: (kernel) => kernel,
-      refits: () => (cross) => optimalKernel({ ...metric, cross }),
+      refits: () => ({
+        solve: (cross) => optimalKernel({ ...metric, cross }),
+        kernel: (kernel) => kernel,
+      }),
     }),
   );
   const weight = new Float32Array(layer.weight.length);

@@ -2,15 +2,15 @@
 import { groupKernel } from './layer.ts';
 import { kernelError, meanBias, type Metric } from './metric.ts';
 import type { Fitting } from './plan.ts';
-import { refineForRelu, type Fit } from './relu.ts';
+import { refineForRelu, type Fit, type Solver } from './relu.ts';
 
 /** Factors of one group, fitted to the data. */
 export interface GroupFit<F> {
   readonly factors: F;
   /** The dense kernel `[O, D]` that factors stand for. */
   readonly equivalent: (factors: F) => Float64Array;
-  /** Prepares fits to other targets, given by their cross moment R_λ `[D, O]`: for the ReLU-aware refinement. */
-  readonly refits: () => (cross: Float64Array) => F;
+  /** Prepares fits to other targets: for the ReLU-aware refinement. */
+  readonly refits: () => Solver<F>;
 }
 
 /** The parts of a fitted layer. */
@@ -42,8 +42,7 @@ export async function fitGroups<F>(
         firstPatch: index * metric.size,
         firstOutput: index * metric.outputs,
       };
-      const solver = { solve: refits(), equivalent };
-      fit = await refineForRelu(metric, groupKernel(layer, index), place, fit, solver, relu);
+      fit = await refineForRelu(metric, groupKernel(layer, index), place, fit, refits(), relu);
     }
     groups.push(fit.factors);
     bias.set(fit.bias, index * metric.outputs);

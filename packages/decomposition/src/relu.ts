@@ -1,7 +1,8 @@
 /**
- * Refits what is solved for last to what the ReLU behind the layer lets through. Each iteration is one pass over the
- * samples: responses, new targets, their moments, and a solve with the factorisation already at hand.
- * Source: Zhang et al., arXiv 1505.06798, section 3.2; the shortcut inside the ReLU is ours.
+ * Refits what is solved for last to what the ReLU behind the layer lets through. What is solved for last is linear in
+ * features of the patches, those of the stages before it, so samples are reduced to features once; each iteration is
+ * responses, new targets, their moments, and a solve with the factorisation already at hand.
+ * Source: Zhang et al., arXiv 1505.06798, section 3.2; the shortcut inside the ReLU and the features are ours.
  */
 import type { LayerRows } from '@decouple/calibration';
 import { multiplyAdd, transposed, view } from '@decouple/linalg';
@@ -40,13 +41,82 @@ export interface Fit<F> {
   readonly bias: Float64Array;
 }
 
-/** How factors follow from a cross moment R_λ `[D, O]`, and the dense kernel `[O, D]` that they stand for. */
+/**
+ * How factors follow from the cross moments of X features with the targets. A feature is a linear form of the patch; the
+ * elements of the patch themselves are the features of methods that refit all of their factors.
+ */
 export interface Solver<F> {
+  /** The features, `[X, D]`; patches as they are when left out. */
+  readonly basis?: Float64Array;
+  /** Factors from cross moments `[X, O]`, ridge included. */
   solve(cross: Float64Array): F;
-  equivalent(factors: F): Float64Array;
+  /** What the factors make of the features, `[O, X]`. */
+  kernel(factors: F): Float64Array;
 }
 
 const lambdas = [0.1, 1];
+
+/** Samples of the features of one group, in the order of rows. */
+interface Features {
+  readonly size: number;
+  /** `[rows, X]` */
+  readonly values: Float32Array;
+  readonly mean: Float64Array;
+  /** What the ridge adds to cross moments, `[X, O]`. */
+  readonly pull: Float64Array;
+}
+
+/** λ·W₀ᵀ in the features, `[X, O]`. */
+function pullOf({ size, outputs, ridge }: Metric, kernel: ArrayLike<number>, basis?: Float64Array) {
+  const pull = new Float64Array(size * outputs);
+  for (let index = 0; index < size; index++)
+    for (let output = 0; output < outputs; output++)
+      pull[index * outputs + output] = ridge * (kernel[output * size + index] as number);
+  if (!basis) return pull;
+  const count = basis.length / size;
+  const result = new Float64Array(count * outputs);
+  multiplyAdd(view(result, outputs), view(basis, size), view(pull, outputs), {
+    m: count,
+    n: outputs,
+    k: size,
+  });
+  return result;
+}
+
+async function sampleFeatures(
+  metric: Metric,
+  kernel: ArrayLike<number>,
+  { layer, firstPatch }: GroupRows,
+  basis: Float64Array | undefined,
+): Promise<Features> {
+  const size = basis ? basis.length / metric.size : metric.size;
+  const values = new Float32Array(layer.rows * size);
+  await layer.visitPatches((patches, firstRow, count) => {
+    const own = view(patches, layer.patchSize, firstPatch);
+    const block = new Float64Array(count * size);
+    if (basis)
+      multiplyAdd(view(block, size), own, transposed(view(basis, metric.size)), {
+        m: count,
+        n: size,
+        k: metric.size,
+      });
+    else
+      for (let row = 0; row < count; row++) {
+        const from = row * layer.patchSize + firstPatch;
+        block.set(patches.subarray(from, from + size), row * size);
+      }
+    values.set(block, firstRow * size);
+  });
+  const mean = new Float64Array(size);
+  for (let at = 0; at < values.length; at++)
+    mean[at % size] = (mean[at % size] as number) + (values[at] as number);
+  return {
+    size,
+    values,
+    mean: mean.map((sum) => sum / layer.rows),
+    pull: pullOf(metric, kernel, basis),
+  };
+}
 
 /**
  * @param kernel W₀ `[O, D]`, towards which the ridge pulls.
@@ -62,36 +132,40 @@ export async function refineForRelu<F>(
   iterations: number,
 ): Promise<Fit<F>> {
   if (!rows.layer.response.relu) return start;
+  const features = await sampleFeatures(metric, kernel, rows, solver.basis);
+  const { size, mean } = features;
+  const { outputs } = metric;
   let fit = start;
   for (const lambda of lambdas)
     for (let iteration = 0; iteration < iterations; iteration++) {
-      const current = { kernel: solver.equivalent(fit.factors), bias: fit.bias };
-      const { cross, meanTarget } = await rectifiedMoments(metric, rows, current, lambda);
-      for (let index = 0; index < metric.size; index++)
-        for (let output = 0; output < metric.outputs; output++)
-          cross[index * metric.outputs + output] =
-            (cross[index * metric.outputs + output] as number) +
-            metric.ridge * (kernel[output * metric.size + index] as number);
+      const current = { kernel: solver.kernel(fit.factors), bias: fit.bias };
+      const { cross, meanTarget } = rectifiedMoments(features, rows, current, outputs, lambda);
       const factors = solver.solve(cross);
-      fit = { factors, bias: meanBias({ ...metric, meanTarget }, solver.equivalent(factors)) };
+      fit = {
+        factors,
+        bias: meanBias({ size, outputs, meanPatch: mean, meanTarget }, solver.kernel(factors)),
+      };
     }
   return fit;
 }
 
-/** Cross moments and mean of the rectified targets of the current fit. */
-async function rectifiedMoments(
-  metric: Metric,
-  rows: GroupRows,
+/** Rows that are worked on at a time. */
+const blockRows = 4096;
+
+/** Cross moments, ridge included, and mean of the rectified targets of the current fit. */
+function rectifiedMoments(
+  { size, values, mean, pull }: Features,
+  { layer, firstOutput }: GroupRows,
   fit: { readonly kernel: Float64Array; readonly bias: Float64Array },
+  outputs: number,
   lambda: number,
-): Promise<{ cross: Float64Array; meanTarget: Float64Array }> {
-  const { size, outputs, meanPatch } = metric;
-  const { layer, firstPatch, firstOutput } = rows;
-  const { targets, shortcuts, outChannels, patchSize } = layer;
+): { cross: Float64Array; meanTarget: Float64Array } {
+  const { rows, targets, shortcuts, outChannels } = layer;
   const cross = new Float64Array(size * outputs);
   const sums = new Float64Array(outputs);
-  await layer.visitPatches((patches, firstRow, count) => {
-    const x = view(patches, patchSize, firstPatch);
+  for (let firstRow = 0; firstRow < rows; firstRow += blockRows) {
+    const count = Math.min(blockRows, rows - firstRow);
+    const x = view(values, size, firstRow * size);
     const z = new Float64Array(count * outputs);
     multiplyAdd(view(z, outputs), x, transposed(view(fit.kernel, size)), {
       m: count,
@@ -111,12 +185,14 @@ async function rectifiedMoments(
       n: outputs,
       k: count,
     });
-  });
-  const meanTarget = sums.map((sum) => sum / layer.rows);
+  }
+  const meanTarget = sums.map((sum) => sum / rows);
   for (let index = 0; index < size; index++)
-    for (let output = 0; output < outputs; output++)
-      cross[index * outputs + output] =
-        (cross[index * outputs + output] as number) / layer.rows -
-        (meanPatch[index] as number) * (meanTarget[output] as number);
+    for (let output = 0; output < outputs; output++) {
+      const at = index * outputs + output;
+      const centred =
+        (cross[at] as number) / rows - (mean[index] as number) * (meanTarget[output] as number);
+      cross[at] = centred + (pull[at] as number);
+    }
   return { cross, meanTarget };
 }

@@ -29,6 +29,7 @@ export {
   multiplyAdd,
   part,
   transposed,
+  transposedCopy,
   view,
   type AnyView,
   type ProductShape,

@@ -183,3 +183,16 @@ function addTiles(
     for (let j = 0; j < columns; j++, at += columnStride) data[at]! += alpha * tiles[tile + j]!;
   }
 }
+
+/** The transpose of a row-major `[rows, columns]` matrix as a matrix of its own, `[columns, rows]`. */
+export function transposedCopy(
+  matrix: ArrayLike<number>,
+  rows: number,
+  columns: number,
+): Float64Array {
+  const result = new Float64Array(rows * columns);
+  for (let row = 0; row < rows; row++)
+    for (let column = 0; column < columns; column++)
+      result[column * rows + row] = matrix[row * columns + column] as number;
+  return result;
+}

@@ -117,7 +117,10 @@ export const fitLayer = (
       equivalent: equivalentKernel,
       refits: () => {
         const direct = redirecting(method, metric, kernel);
-        return (cross: Float64Array) => factorsOf(direct(cross, rank), metric, rank);
+        return {
+          solve: (cross) => factorsOf(direct(cross, rank), metric, rank),
+          kernel: equivalentKernel,
+        };
       },
     };
   });

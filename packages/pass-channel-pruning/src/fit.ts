@@ -6,7 +6,7 @@ import {
   type Fitting,
   type Metric,
 } from '@decouple/decomposition';
-import { choleskyWithRidge, solveCholesky } from '@decouple/linalg';
+import { choleskyWithRidge, solveCholesky, transposedCopy } from '@decouple/linalg';
 import { pick, pickRows } from './matrix.ts';
 import type { ChannelMetric } from './metric.ts';
 
@@ -71,10 +71,7 @@ export async function fitSubset(
   const error = Math.max(0, power - dot(cross, solved));
   const equivalent = (weight: Float64Array): Float64Array => scatter(weight, kept, metric);
   const toKernel = (solution: Float64Array): Float64Array =>
-    Float64Array.from(
-      solution,
-      (_, at) => solution[(at % kept.length) * outputs + Math.floor(at / kept.length)] as number,
-    );
+    transposedCopy(solution, kept.length, outputs);
   const solve = (targets: Float64Array): Float64Array =>
     toKernel(solveCholesky(factor, kept.length, pickRows(targets, outputs, kept), outputs));
   const weight = toKernel(solved);
@@ -82,7 +79,7 @@ export async function fitSubset(
   if (relu > 0) {
     const place = { layer: rows, firstPatch: 0, firstOutput: 0 };
     const kernel = groupKernel(layer, 0);
-    fit = await refineForRelu(metric, kernel, place, fit, { solve, equivalent }, relu);
+    fit = await refineForRelu(metric, kernel, place, fit, { solve, kernel: equivalent }, relu);
   }
   return {
     weight: fit.factors,

@@ -11,9 +11,10 @@ import {
   multiplyAdd,
   solveCholesky,
   transposed,
+  transposedCopy,
   view,
 } from '@decouple/linalg';
-import type { Metric } from '@decouple/decomposition';
+import type { Metric, Solver } from '@decouple/decomposition';
 import type { Factors } from './factors.ts';
 
 /** B·C_λ as rows `[R, D]`: row c is Σ_ℓ S_c[ℓ]·C_λ[(i_c,ℓ), :]. */
@@ -86,6 +87,23 @@ export function pointwiseSolver(
       outputs,
     ),
   });
+}
+
+/** The same with the responses of the depthwise kernels as features. */
+export function outputSolver(metric: Metric, factors: Factors): Solver<Factors> {
+  const { size, outputs, taps } = metric;
+  const { of, depthwise } = factors;
+  const terms = of.length;
+  const { factor } = choleskyWithRidge(featureGram(metric, of, depthwise), terms);
+  const basis = new Float64Array(terms * size);
+  of.forEach((channel, term) =>
+    basis.set(depthwise.subarray(term * taps, (term + 1) * taps), term * size + channel * taps),
+  );
+  return {
+    basis,
+    solve: (cross) => ({ ...factors, pointwise: solveCholesky(factor, terms, cross, outputs) }),
+    kernel: ({ pointwise }) => transposedCopy(pointwise, terms, outputs),
+  };
 }
 
 /** Gives each depthwise kernel unit length; the product with the pointwise part stays. */

@@ -52,6 +52,9 @@ export const fitLayer = (
     return {
       factors,
       equivalent: equivalentKernel,
-      refits: () => pointwiseSolver(metric, factors),
+      refits: () =>
+        factors.form === 'dw-pw'
+          ? depthwiseFirst.outputSolver(metric, factors)
+          : { solve: pointwiseSolver(metric, factors), kernel: equivalentKernel },
     };
   });

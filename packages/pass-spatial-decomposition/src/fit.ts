@@ -8,7 +8,7 @@
  *
  * (V = first, H = second.) Features are ordered by q, so one factorisation holds the errors of all smaller ranks.
  */
-import type { Metric } from '@decouple/decomposition';
+import type { Metric, Solver } from '@decouple/decomposition';
 import {
   choleskyWithRidge,
   conjugateGradient,
@@ -16,6 +16,7 @@ import {
   solveCholesky,
   solveLower,
   transposed,
+  transposedCopy,
   truncatedSvd,
   view,
 } from '@decouple/linalg';
@@ -32,7 +33,7 @@ export interface SplitMetric {
 }
 
 /** Rows of a matrix in the patch order of a split. */
-export function orderRows(matrix: Float64Array, columns: number, split: Split): Float64Array {
+function orderRows(matrix: Float64Array, columns: number, split: Split): Float64Array {
   if (split.order === 'vertical-first') return matrix;
   const ordered = new Float64Array(matrix.length);
   patchOrder(split).forEach((from, at) =>
@@ -109,6 +110,29 @@ export function secondSolver(
   return (cross) => {
     const second = featureCross(cross, split, first, rank);
     return { rank, first, second: solveCholesky(factor, features, second, split.outputs) };
+  };
+}
+
+/** The second stage under the first stage's responses at each of its taps, as features of patches. */
+export function outputSolver(metric: SplitMetric, factors: Factors): Solver<Factors> {
+  const { split } = metric;
+  const { rank, first } = factors;
+  const { secondTaps, outputs } = split;
+  const [rows, size, features] = [firstSize(split), patchSize(split), rank * secondTaps];
+  const { factor } = choleskyWithRidge(featureGram(metric, first, rank), features);
+  const order = patchOrder(split);
+  const basis = new Float64Array(features * size);
+  for (let feature = 0; feature < features; feature++) {
+    const [filter, tap] = [Math.floor(feature / secondTaps), feature % secondTaps];
+    for (let row = 0; row < rows; row++)
+      basis[feature * size + (order[row * secondTaps + tap] as number)] = first[
+        filter * rows + row
+      ] as number;
+  }
+  return {
+    basis,
+    solve: (cross) => ({ ...factors, second: solveCholesky(factor, features, cross, outputs) }),
+    kernel: ({ second }) => transposedCopy(second, features, outputs),
   };
 }
 

@@ -23,8 +23,8 @@ import { equivalentKernel, type Factors, type Order, type Split } from './factor
 import { decomposeWeights } from './weights.ts';
 import {
   explainedPerRank,
-  orderRows,
   refitFirst,
+  outputSolver,
   secondSolver,
   splitMetric,
   startFromMetric,
@@ -98,10 +98,7 @@ const fitLayer = (fitting: Fitting, split: Split, rank: number) =>
     return {
       factors,
       equivalent: (current: Factors) => equivalentKernel(current, split),
-      refits: () => {
-        const solve = secondSolver(splitMetric(metric, split), factors.first);
-        return (cross: Float64Array) => solve(orderRows(cross, metric.outputs, split));
-      },
+      refits: () => outputSolver(splitMetric(metric, split), factors),
     };
   });
 
