@@ -21,7 +21,7 @@ export function optimalKernel({ gram, cross, size, outputs }: Metric): Float64Ar
 async function refit(fitting: Fitting): Promise<Built> {
   const { layer } = fitting;
   const { conv, size, group } = layer;
-  const { groups, bias, error } = await fitGroups<Float64Array>(
+  const { groups, bias, kernel, error } = await fitGroups<Float64Array>(
     { ...fitting, relu: 0 },
     (metric) => ({
       factors: optimalKernel(metric),
@@ -45,7 +45,7 @@ async function refit(fitting: Fitting): Promise<Built> {
       [biasName, float32([bias.length], bias)],
     ] as const,
   };
-  return { patch, error };
+  return { patch, error, kernel };
 }
 
 /** The layer as it is. */

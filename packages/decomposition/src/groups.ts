@@ -1,5 +1,4 @@
 /** Fits of all groups of a layer, one after the other, with the bias and the error that they make together. */
-import { groupKernel } from './layer.ts';
 import { kernelError, meanBias, type Metric } from './metric.ts';
 import type { Fitting } from './plan.ts';
 import { refineForRelu, type Fit, type Solver } from './relu.ts';
@@ -18,6 +17,8 @@ export interface FittedLayer<F> {
   readonly groups: readonly F[];
   /** `[O]` */
   readonly bias: Float32Array;
+  /** The dense kernel that they stand for, `[O, I/g·k]`. */
+  readonly kernel: Float64Array;
   /** Relative to the variance of the response, before the ReLU-aware refinement. */
   readonly error: number;
 }
@@ -28,6 +29,7 @@ export async function fitGroups<F>(
   fitGroup: (metric: Metric, index: number) => GroupFit<F>,
 ): Promise<FittedLayer<F>> {
   const bias = new Float32Array(layer.size.outChannels);
+  const dense = new Float64Array(layer.weight.length);
   const groups: F[] = [];
   let [error, variance] = [0, 0];
   for (const [index, metric] of metrics.entries()) {
@@ -42,10 +44,11 @@ export async function fitGroups<F>(
         firstPatch: index * metric.size,
         firstOutput: index * metric.outputs,
       };
-      fit = await refineForRelu(metric, groupKernel(layer, index), place, fit, refits(), relu);
+      fit = await refineForRelu(metric, place, fit, refits(), relu);
     }
     groups.push(fit.factors);
+    dense.set(equivalent(fit.factors), index * kernel.length);
     bias.set(fit.bias, index * metric.outputs);
   }
-  return { groups, bias, error: variance > 0 ? error / variance : 0 };
+  return { groups, bias, kernel: dense, error: variance > 0 ? error / variance : 0 };
 }

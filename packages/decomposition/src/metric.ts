@@ -18,7 +18,8 @@ export interface Metric extends KernelSize {
   readonly gram: Float64Array;
   /** R_λ `[D, O]`. */
   readonly cross: Float64Array;
-  readonly ridge: number;
+  /** λW₀ᵀ `[D, O]`, what the ridge adds to R. */
+  readonly pull: Float64Array;
   readonly meanPatch: Float64Array;
   readonly meanTarget: Float64Array;
   /** Error of the zero kernel: total variance plus λ‖W₀‖². Relative errors are to `targetVariance`. */
@@ -48,6 +49,7 @@ export function dataMetric(
   for (let index = 0; index < patch; index++) trace += covariance[index * patch + index] as number;
   // A layer whose input never varies is compared by its weights.
   const ridge = trace > 0 ? (alpha * trace) / patch : 1;
+  const pull = new Float64Array(patch * outputs);
   let norm = 0;
   for (let index = 0; index < patch; index++) {
     const diagonal = index * patch + index;
@@ -55,7 +57,8 @@ export function dataMetric(
     for (let output = 0; output < outputs; output++) {
       const weight = kernel[output * patch + index] as number;
       const at = index * outputs + output;
-      cross[at] = (cross[at] as number) + ridge * weight;
+      pull[at] = ridge * weight;
+      cross[at] = (cross[at] as number) + (pull[at] as number);
       norm += weight * weight;
     }
   }
@@ -65,7 +68,7 @@ export function dataMetric(
     size: patch,
     gram: covariance,
     cross,
-    ridge,
+    pull,
     meanPatch,
     meanTarget,
     power: targetVariance + ridge * norm,

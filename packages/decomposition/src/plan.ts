@@ -25,6 +25,8 @@ export interface Fitting {
 export interface Built {
   readonly patch: Patch;
   readonly error: number;
+  /** Fitted to data: the dense kernel that it stands for, `[O, I/g·k]`. */
+  readonly kernel?: Float64Array;
 }
 
 /** One way to build one layer. */

@@ -66,12 +66,8 @@ interface Features {
   readonly pull: Float64Array;
 }
 
-/** λ·W₀ᵀ in the features, `[X, O]`. */
-function pullOf({ size, outputs, ridge }: Metric, kernel: ArrayLike<number>, basis?: Float64Array) {
-  const pull = new Float64Array(size * outputs);
-  for (let index = 0; index < size; index++)
-    for (let output = 0; output < outputs; output++)
-      pull[index * outputs + output] = ridge * (kernel[output * size + index] as number);
+/** The pull of the ridge in the features, `[X, O]`. */
+function pullOf({ size, outputs, pull }: Metric, basis?: Float64Array): Float64Array {
   if (!basis) return pull;
   const count = basis.length / size;
   const result = new Float64Array(count * outputs);
@@ -85,7 +81,6 @@ function pullOf({ size, outputs, ridge }: Metric, kernel: ArrayLike<number>, bas
 
 async function sampleFeatures(
   metric: Metric,
-  kernel: ArrayLike<number>,
   { layer, firstPatch }: GroupRows,
   basis: Float64Array | undefined,
 ): Promise<Features> {
@@ -114,25 +109,23 @@ async function sampleFeatures(
     size,
     values,
     mean: mean.map((sum) => sum / layer.rows),
-    pull: pullOf(metric, kernel, basis),
+    pull: pullOf(metric, basis),
   };
 }
 
 /**
- * @param kernel W₀ `[O, D]`, towards which the ridge pulls.
  * @param iterations at each of λ = 0.1 and 1.
  * @returns `start` when the response does not go through a ReLU alone.
  */
 export async function refineForRelu<F>(
   metric: Metric,
-  kernel: ArrayLike<number>,
   rows: GroupRows,
   start: Fit<F>,
   solver: Solver<F>,
   iterations: number,
 ): Promise<Fit<F>> {
   if (!rows.layer.response.relu) return start;
-  const features = await sampleFeatures(metric, kernel, rows, solver.basis);
+  const features = await sampleFeatures(metric, rows, solver.basis);
   const { size, mean } = features;
   const { outputs } = metric;
   let fit = start;

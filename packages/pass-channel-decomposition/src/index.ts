@@ -7,3 +7,4 @@ export {
   type Factors,
 } from './factors.ts';
 export { directing, weightDirections, type Directing, type Method } from './methods.ts';
+export { onPrincipalInputs } from './principal-inputs.ts';

@@ -141,8 +141,8 @@ export const plansOf = (
     measure: (rank, own) => measure(layer, own, method, rank),
     closedForm: (rank) => emitFactors(layer, closedForm(layer, rank), layer.bias),
     fit: async (rank, fitting) => {
-      const { groups, bias, error } = await fitLayer(fitting, method, rank);
-      return { patch: emitFactors(layer, groups, bias), error };
+      const { groups, bias, ...built } = await fitLayer(fitting, method, rank);
+      return { patch: emitFactors(layer, groups, bias), ...built };
     },
   };
   return rankPlans(layer, ranked, metrics, limits);

@@ -1,11 +1,5 @@
 /** Least squares on the patches of some input channels. */
-import {
-  groupKernel,
-  meanBias,
-  refineForRelu,
-  type Fitting,
-  type Metric,
-} from '@decouple/decomposition';
+import { meanBias, refineForRelu, type Fitting, type Metric } from '@decouple/decomposition';
 import { choleskyWithRidge, solveCholesky, transposedCopy } from '@decouple/linalg';
 import { pick, pickRows } from './matrix.ts';
 import type { ChannelMetric } from './metric.ts';
@@ -60,7 +54,7 @@ function scatter(weight: Float64Array, kept: Int32Array, { outputs, size }: Metr
 
 /** Fits the kernel on `channels` to the original responses, from the current network's inputs. */
 export async function fitSubset(
-  { layer, metrics, rows, relu }: Fitting,
+  { metrics, rows, relu }: Fitting,
   channels: Int32Array,
 ): Promise<FittedSubset> {
   const [metric] = metrics as readonly [Metric];
@@ -78,8 +72,7 @@ export async function fitSubset(
   let fit = { factors: weight, bias: meanBias(metric, equivalent(weight)) };
   if (relu > 0) {
     const place = { layer: rows, firstPatch: 0, firstOutput: 0 };
-    const kernel = groupKernel(layer, 0);
-    fit = await refineForRelu(metric, kernel, place, fit, { solve, kernel: equivalent }, relu);
+    fit = await refineForRelu(metric, place, fit, { solve, kernel: equivalent }, relu);
   }
   return {
     weight: fit.factors,

@@ -125,8 +125,8 @@ function plan(start: Start, terms: number, error: number, keep: Keep): Decoupled
     build: async (fitting) => {
       const starts = startFactors(start, keep);
       if (!fitting) return { patch: emit(starts, bias), error: relative };
-      const fitted = await fitLayer(fitting, starts);
-      return { patch: emit(fitted.groups, fitted.bias), error: fitted.error };
+      const { groups, bias: fitted, ...built } = await fitLayer(fitting, starts);
+      return { patch: emit(groups, fitted), ...built };
     },
   };
 }

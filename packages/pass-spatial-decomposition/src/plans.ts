@@ -195,8 +195,8 @@ const inOrder = (layer: Layer, split: Split): RankMethod => ({
   measure: (rank, metrics) => measure(layer, metrics, split, rank),
   closedForm: (rank) => emitStages(layer, split, closedForm(layer, split, rank), layer.bias),
   fit: async (rank, fitting) => {
-    const { groups, bias, error } = await fitLayer(fitting, split, rank);
-    return { patch: emitStages(layer, split, groups, bias), error };
+    const { groups, bias, ...built } = await fitLayer(fitting, split, rank);
+    return { patch: emitStages(layer, split, groups, bias), ...built };
   },
 });
 

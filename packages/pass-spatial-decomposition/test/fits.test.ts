@@ -52,7 +52,7 @@ function metricOf({ group, weight }: Layer): Metric {
     size,
     gram,
     cross,
-    ridge: 0,
+    pull: new Float64Array(size * outputs),
     meanPatch: new Float64Array(size),
     meanTarget: new Float64Array(outputs),
     power,

@@ -8,7 +8,7 @@ import {
   type Decomposer,
 } from '@decouple/decomposition';
 import { definePass } from '@decouple/pass-manager';
-import { channelDecomposition } from '@decouple/pass-channel-decomposition';
+import { channelDecomposition, onPrincipalInputs } from '@decouple/pass-channel-decomposition';
 import { pruning } from '@decouple/pass-channel-pruning';
 import { decoupling } from '@decouple/pass-network-decoupling';
 import { spatialDecomposition } from '@decouple/pass-spatial-decomposition';
@@ -26,11 +26,20 @@ import { divergenceFrom } from './divergence.ts';
 /** Ranks are multiples of this, so that backends get full vectors. */
 const multiple = 4;
 
-/** Methods by name; what passes they come from documents them. */
+const decouple = (): Decomposer => decoupling({ form: 'auto', layout: 'wide', adaptive: 'auto' });
+const spatial = (): Decomposer =>
+  spatialDecomposition({ order: 'auto', multiple, allowCostlier: false });
+const channel = (): Decomposer =>
+  channelDecomposition({ method: 'auto', multiple, allowCostlier: false });
+
+/** Methods by name; what passes they come from documents them. Two names: the second behind fewer input channels. */
 const methods = {
-  decouple: () => decoupling({ form: 'auto', layout: 'wide', adaptive: 'auto' }),
-  spatial: () => spatialDecomposition({ order: 'auto', multiple, allowCostlier: false }),
-  channel: () => channelDecomposition({ method: 'auto', multiple, allowCostlier: false }),
+  decouple,
+  spatial,
+  channel,
+  'channel-decouple': () => onPrincipalInputs(decouple(), multiple),
+  'channel-spatial': () => onPrincipalInputs(spatial(), multiple),
+  'channel-channel': () => onPrincipalInputs(channel(), multiple),
   prune: () => pruning({ method: 'elimination', multiple }),
 } satisfies Record<string, () => Decomposer>;
 type Method = keyof typeof methods;
@@ -41,7 +50,14 @@ const options = z.strictObject({
   methods: z
     .array(z.enum(methodNames))
     .min(1)
-    .default(['decouple', 'spatial', 'channel'])
+    .default([
+      'decouple',
+      'spatial',
+      'channel',
+      'channel-decouple',
+      'channel-spatial',
+      'channel-channel',
+    ])
     .describe(
       'what may become of a convolution; each layer takes the best. prune leaves out input channels: run remove-unused-channels afterwards',
     ),
