@@ -57,8 +57,9 @@ export function dataMetric(
     for (let output = 0; output < outputs; output++) {
       const weight = kernel[output * patch + index] as number;
       const at = index * outputs + output;
-      pull[at] = ridge * weight;
-      cross[at] = (cross[at] as number) + (pull[at] as number);
+      const pulled = ridge * weight;
+      pull[at] = pulled;
+      cross[at] = (cross[at] as number) + pulled;
       norm += weight * weight;
     }
   }

@@ -45,7 +45,7 @@ const layerRows: LayerRows = {
   outChannels: outputs,
   response: { value: 'y', relu: true },
   targets: samples.targets,
-  visitPatches: async (visit) => visit(samples.patches, 0, rows),
+  visitPatches: (visit) => Promise.resolve(visit(samples.patches, 0, rows)),
 };
 
 function metricOf(): Metric {
