@@ -6,8 +6,16 @@
  *
  * and a few conjugate gradient steps from the current weights lower it; the error never rises.
  */
-import { kernelError, type Metric } from '@decouple/decomposition';
-import { conjugateGradient, multiplyAdd, view } from '@decouple/linalg';
+import { kernelError, type Metric, type Solver } from '@decouple/decomposition';
+import {
+  choleskyWithRidge,
+  conjugateGradient,
+  gemm,
+  multiplyAdd,
+  solveCholesky,
+  transposedCopy,
+  view,
+} from '@decouple/linalg';
 import {
   adjointOfEarlier,
   adjointOfLater,
@@ -16,6 +24,7 @@ import {
   expandGroups,
   fromRows,
   toRows,
+  unit,
   type Kernel,
 } from './kernel.ts';
 import { composed, type Stage } from './segment.ts';
@@ -97,4 +106,32 @@ export function refitJointly(
       if (stages[index]?.groups !== undefined)
         stages = stages.with(index, refitStage(metric, stages, index));
   return { stages, error: kernelError(metric, toRows(composed(stages) as Kernel)) };
+}
+
+/**
+ * The last convolution's weights, solved for with the others fixed: its features are what it reads at each of its taps.
+ * `undefined` when its channels are grouped.
+ */
+export function lastSolver(
+  metric: Metric,
+  stages: readonly Stage[],
+): Solver<readonly Stage[]> | undefined {
+  const last = stages.at(-1) as Stage;
+  if (last.groups !== 1) return undefined;
+  const { outputs, inputs, kernel } = last.kernel;
+  const earlier = composed(stages.slice(0, -1));
+  const taps = unit(inputs, kernel);
+  const basis = toRows(earlier ? compose(taps, earlier) : taps);
+  const [size, { size: patch }] = [taps.outputs, metric];
+  const seen = gemm({ m: size, n: patch, k: patch, a: basis, b: metric.gram });
+  const gram = gemm({ m: size, n: size, k: patch, a: seen, b: basis, transB: true });
+  const { factor } = choleskyWithRidge(gram, size);
+  return {
+    basis,
+    solve: (cross) => {
+      const rows = transposedCopy(solveCholesky(factor, size, cross, outputs), size, outputs);
+      return stages.with(-1, { ...last, kernel: fromRows(rows, outputs, inputs, kernel) });
+    },
+    kernel: (solved) => toRows((solved.at(-1) as Stage).kernel),
+  };
 }

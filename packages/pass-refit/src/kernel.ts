@@ -158,3 +158,13 @@ export function selection(channels: readonly number[], inputs: number): Kernel {
   channels.forEach((channel, output) => (result.data[output * inputs + channel] = 1));
   return result;
 }
+
+/** What a kernel reads, one output for each input and tap, in the order of patches. */
+export function unit(inputs: number, kernel: readonly [number, number]): Kernel {
+  const taps = kernel[0] * kernel[1];
+  const result = zeros(inputs * taps, inputs, kernel);
+  for (let input = 0; input < inputs; input++)
+    for (let tap = 0; tap < taps; tap++)
+      result.data[(tap * inputs * taps + input * taps + tap) * inputs + input] = 1;
+  return result;
+}

@@ -5,6 +5,7 @@ import {
   layerMetrics,
   layerOf,
   meanBias,
+  refineForRelu,
   sample,
   type Data,
   type Layer,
@@ -14,11 +15,11 @@ import { applyPatch, isOp, type Graph, type Patch } from '@decouple/ir';
 import { definePass } from '@decouple/pass-manager';
 import { nextTurn } from '@decouple/tensor';
 import { z } from 'zod';
-import { refitJointly } from './joint.ts';
+import { lastSolver, refitJointly } from './joint.ts';
 import { toRows, type Kernel } from './kernel.ts';
 import { composed, densePatch, segmentsOf, weightsPatch, type Segment } from './segment.ts';
 
-const { ridge, points, skip } = fitOptions;
+const { ridge, points, skip, relu } = fitOptions;
 const options = z.strictObject({
   rounds: z.int().min(1).max(20).default(2).describe('alternations over the parts of a segment'),
   patch: z
@@ -28,6 +29,7 @@ const options = z.strictObject({
     .describe(
       'elements of a patch (channels times taps) up to which a segment is refitted as a whole; of larger ones only the last convolution is',
     ),
+  relu,
   ridge,
   points,
   skip,
@@ -58,8 +60,13 @@ async function refitWhole(
   const rows = await sample(data, dense.graph, dense.layer, 'fit');
   const [metric] = (await layerMetrics(data, dense.layer, rows)) as [Metric];
   const { stages, error } = refitJointly(metric, segment.stages, given.rounds);
-  const bias = meanBias(metric, toRows(composed(stages) as Kernel));
-  const patch = weightsPatch({ ...segment, stages }, Float32Array.from(bias));
+  const joint = { factors: stages, bias: meanBias(metric, toRows(composed(stages) as Kernel)) };
+  const solver = given.relu > 0 ? lastSolver(metric, stages) : undefined;
+  const whole = { layer: rows, firstPatch: 0, firstOutput: 0 };
+  const { factors, bias } = solver
+    ? await refineForRelu(metric, whole, joint, solver, given.relu)
+    : joint;
+  const patch = weightsPatch({ ...segment, stages: factors }, Float32Array.from(bias));
   return { patch, error, parts: stages.filter(({ groups }) => groups !== undefined).length };
 }
 
@@ -98,7 +105,7 @@ export const refit = definePass({
     const data: Data = {
       calibration,
       reference: graph,
-      options: { ...given, relu: 0 },
+      options: given,
       signal,
     };
     let current = graph;
