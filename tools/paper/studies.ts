@@ -29,43 +29,37 @@ export const idOf = ({ network, method, drop, calibration }: Row): string =>
     ...(calibration === 'images' ? [] : [calibration]),
   ].join(' ');
 
-/** Passes by the paper's abbreviations; the argument is the budget. */
+/** Passes by the paper's abbreviations. */
 const passes = {
-  ND: (macs: string) => `decouple{macs=${macs}}`,
-  CP: (macs: string) => `channel-prune{macs=${macs}}`,
-  SD: (macs: string) => `spatial-decompose{macs=${macs}}`,
-  CD: (macs: string) => `channel-decompose{macs=${macs}}`,
+  ND: 'decouple',
+  CP: 'channel-prune',
+  SD: 'spatial-decompose',
+  CD: 'channel-decompose',
 };
 type Abbreviation = keyof typeof passes;
+
+/** Iterations of the ReLU-aware refinement of whatever is fitted last. */
+const relu = 'relu=6';
 
 /** A stack: each pass takes its part of the logarithm of the ratio; a joint refit ends it. */
 function stack(names: readonly Abbreviation[], parts: readonly number[]): string {
   const whole = parts.reduce((sum, part) => sum + part, 0);
-  const steps = names.map((name, index) =>
-    passes[name](`$^${((parts[index] as number) / whole).toFixed(2)}x`),
-  );
-  return ['fold-batch-norm', ...steps, 'refit'].join(', ');
+  const steps = names.map((name, index) => {
+    const part = ((parts[index] as number) / whole).toFixed(2);
+    return `${passes[name]}{macs=$^${part}x}`;
+  });
+  return ['fold-batch-norm', ...steps, `refit{${relu}}`].join(', ');
 }
 
-const alone = (name: Abbreviation): string[] => [`fold-batch-norm, ${passes[name]('$x')}`];
+const alone = (name: Abbreviation): string[] => [
+  `fold-batch-norm, ${passes[name]}{macs=$x, ${relu}}`,
+];
 
-/** Ways to share a budget between two or three passes: evenly, or more to the earlier or the later ones. */
-const sharings: Readonly<Record<number, readonly (readonly number[])[]>> = {
-  2: [
-    [1, 1],
-    [2, 1],
-    [1, 2],
-  ],
-  3: [
-    [1, 1, 1],
-    [1, 2, 2],
-  ],
-};
+/** Stacks of two share a budget evenly, or more goes to the later one. */
+const pair = (...names: [Abbreviation, Abbreviation]): string[] =>
+  [[1, 1] as const, [1, 2] as const].map((parts) => stack(names, parts));
 
-const stacked = (...names: Abbreviation[]): string[] =>
-  (sharings[names.length] ?? []).map((parts) => stack(names, parts));
-
-const mixed = ['fold-batch-norm, decompose{macs=$x}'];
+const mixed = [`fold-batch-norm, decompose{macs=$x, ${relu}}`];
 
 /** @param start a guess; a good one saves trials. */
 const vgg = (method: string, families: readonly string[], start: number, paper?: number): Row => ({
@@ -84,21 +78,21 @@ const vgg = (method: string, families: readonly string[], start: number, paper?:
  * fits to the original's responses; what comes after it sees the pruned network's only.
  */
 const vggRows: readonly Row[] = [
-  vgg('ND', alone('ND'), 2.65, 1.8),
+  vgg('ND', alone('ND'), 2.9, 1.8),
   vgg('CP', alone('CP'), 1.9, 1.56),
-  vgg('SD', alone('SD'), 2.5, 2.15),
-  vgg('CD', alone('CD'), 1.9, 2.37),
-  vgg('ND+CP', [stack(['ND', 'CP'], [2, 1]), ...stacked('CP', 'ND')], 2.7, 1.82),
-  vgg('ND+SD', stacked('SD', 'ND'), 3, 3.73),
-  vgg('ND+CD', stacked('CD', 'ND'), 3, 3.28),
-  vgg('CD+SD', stacked('CD', 'SD'), 3, 3.58),
-  vgg('CD+SD+CP', [stack(['CD', 'SD', 'CP'], [2, 2, 1]), ...stacked('CP', 'CD', 'SD')], 3, 3.14),
-  vgg('ND+CD+SD', stacked('CD', 'SD', 'ND'), 3, 3.61),
-  vgg('mixed', mixed, 3),
+  vgg('SD', alone('SD'), 2.7, 2.15),
+  vgg('CD', alone('CD'), 1.8, 2.37),
+  vgg('ND+CP', [stack(['ND', 'CP'], [2, 1]), stack(['CP', 'ND'], [1, 2])], 2.8, 1.82),
+  vgg('ND+SD', pair('SD', 'ND'), 3, 3.73),
+  vgg('ND+CD', pair('CD', 'ND'), 2.8, 3.28),
+  vgg('CD+SD', pair('CD', 'SD'), 2.6, 3.58),
+  vgg('CD+SD+CP', [stack(['CD', 'SD', 'CP'], [2, 2, 1])], 2.6, 3.14),
+  vgg('ND+CD+SD', [stack(['CD', 'SD', 'ND'], [1, 1, 1])], 2.8, 3.61),
+  vgg('mixed', mixed, 3.5),
 ];
 
 /** Ratios of ResNets to try first, by drop. */
-const guesses: Readonly<Record<number, number>> = { 0.5: 1.9, 1: 2.2, 2: 2.8 };
+const guesses: Readonly<Record<number, number>> = { 0.5: 2, 1: 2.3, 2: 2.8 };
 
 const within = (
   network: NetworkName,

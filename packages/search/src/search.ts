@@ -188,9 +188,9 @@ function between(good: Tried, bad: Tried, limit: number, precision: number): num
 }
 
 /** A step in speed-up that should lead beyond the limit, from the drop so far: doubling when that says nothing. */
-const stepFrom = (drop: number | undefined, limit: number): number =>
+const stepFrom = (drop: number | undefined, limit: number, least: number): number =>
   drop !== undefined && drop > 0 && limit > 0
-    ? Math.min(2, Math.max(1.1, Math.max(limit / drop, drop / limit) ** 0.4))
+    ? Math.min(2, Math.max(1.1, least, Math.max(limit / drop, drop / limit) ** 0.4))
     : 2;
 
 /** The smallest share of a family whose drop is within the limit: a bracket, then its ends are brought together. */
@@ -212,8 +212,8 @@ async function leastShare(trials: Trials, family: string, problem: SearchProblem
     if (best && good.speedup === 1) return;
     if (bad && good.speedup > 1) break;
     speedup = tried.within
-      ? speedup * stepFrom(tried.drop, limit)
-      : speedup / stepFrom(tried.drop, limit);
+      ? speedup * stepFrom(tried.drop, limit, precision)
+      : speedup / stepFrom(tried.drop, limit, precision);
     if (speedup <= precision) break;
   }
   let [low, high] = [good, bad ?? { speedup: maxSpeedup * precision, drop: undefined }];
