@@ -8,6 +8,7 @@ export const layers = {
   onnx: 2,
   dcpl: 2,
   calibration: 3,
+  'cost-model': 3,
   conformance: 3,
   'pass-manager': 4,
   'backend-cpu': 4,

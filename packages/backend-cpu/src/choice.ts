@@ -1,6 +1,8 @@
 /** Chooses a kernel for each convolution, before anything has a place: the choice decides about halos. */
 import type { Graph } from '@decouple/ir';
+import { nanoseconds, type Rates } from '@decouple/cost-model';
 import type { Tensor } from '@decouple/tensor';
+import { commonRates } from './common-rates.ts';
 import { convCandidates, convKernels, type ConvKernel } from './kernels/conv-candidates.ts';
 import { geometryOf, type ConvGeometry } from './kernels/conv-shape.ts';
 
@@ -11,6 +13,8 @@ export interface ChoiceOptions {
   readonly force?: ConvKernel | undefined;
   /** Kernels of single nodes, as measured. */
   readonly measured?: ReadonlyMap<string, ConvKernel> | undefined;
+  /** Nanoseconds of what kernels do, as fitted to this machine. Default: those of a common machine. */
+  readonly rates?: Rates | undefined;
 }
 
 /** Kernels by the name of the node. */
@@ -22,30 +26,31 @@ const forbidden: Readonly<Record<string, readonly ConvKernel[]>> = {
   f4: [],
 };
 
-/** The kernels that can run a convolution, in the order that the model expects their times. */
+/** The kernels that can run a convolution, the one expected to be fastest first. */
 export function candidatesFor(
   geometry: ConvGeometry,
-  winograd: ChoiceOptions['winograd'] = 'f4',
+  { winograd = 'f4', rates = commonRates }: Pick<ChoiceOptions, 'winograd' | 'rates'> = {},
 ): ConvKernel[] {
-  const cost = (kernel: ConvKernel): number => convCandidates[kernel].cost(geometry);
+  const time = (kernel: ConvKernel): number =>
+    nanoseconds(convCandidates[kernel].work(geometry), rates);
   return convKernels
     .filter(
       (kernel) =>
         convCandidates[kernel].applies(geometry) && !forbidden[winograd]?.includes(kernel),
     )
-    .sort((a, b) => cost(a) - cost(b));
+    .sort((a, b) => time(a) - time(b));
 }
 
 export function chooseKernels(
   graph: Graph,
   known: ReadonlyMap<string, Tensor>,
-  { winograd, force, measured }: ChoiceOptions,
+  { force, measured, ...options }: ChoiceOptions,
 ): KernelChoices {
   const choices = new Map<string, ConvKernel>();
   for (const node of graph.nodes) {
     const geometry = geometryOf(graph, node, known);
     if (!geometry) continue;
-    const candidates = candidatesFor(geometry, winograd);
+    const candidates = candidatesFor(geometry, options);
     const wanted = force ?? measured?.get(node.name);
     const chosen = candidates.find((kernel) => kernel === wanted) ?? candidates[0];
     choices.set(node.name, chosen as ConvKernel);

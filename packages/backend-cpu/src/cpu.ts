@@ -17,7 +17,7 @@ import { webWorkers, type StartWorker } from './workers.ts';
 /** Far beyond what pays; a typing error should not start thousands of workers. */
 const mostThreads = 256;
 
-export interface CpuOptions extends Pick<ChoiceOptions, 'winograd' | 'force'> {
+export interface CpuOptions extends Pick<ChoiceOptions, 'winograd' | 'force' | 'rates'> {
   /** Threads to run on, the calling one included. Default 1. Where they can't be had, `info().notes` says why. */
   readonly threads?: number;
   /** How to start workers. Default: Web Workers; in Node pass `nodeWorkers` of @decouple/backend-cpu/node. */

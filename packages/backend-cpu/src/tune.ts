@@ -19,7 +19,7 @@ import { type ConvKernel } from './kernels/conv-candidates.ts';
 import { geometryOf } from './kernels/conv-shape.ts';
 import { planProgram } from './plan.ts';
 
-export interface TuneOptions extends Pick<ChoiceOptions, 'winograd'> {
+export interface TuneOptions extends Pick<ChoiceOptions, 'winograd' | 'rates'> {
   readonly fma: boolean;
   /** Rounds in which each kernel takes a turn. Default 3. */
   readonly rounds?: number;
@@ -38,10 +38,10 @@ export interface KernelTime {
 export function kernelsFor(
   graph: Graph,
   node: Node,
-  options: Pick<ChoiceOptions, 'winograd'> = {},
+  options: Pick<ChoiceOptions, 'winograd' | 'rates'> = {},
 ): ConvKernel[] {
   const geometry = geometryOf(graph, node, knownValues(graph));
-  return geometry ? candidatesFor(geometry, options.winograd) : [];
+  return geometry ? candidatesFor(geometry, options) : [];
 }
 
 function inputsFor(graph: Graph): Record<string, Tensor> {

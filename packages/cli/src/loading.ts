@@ -1,7 +1,8 @@
 /** What several commands read: models with their shapes, data sets with their normalisation. */
-import type { Dataset, Graph, Preprocess } from 'decouple';
+import type { Dataset, Graph, Preprocess, Rates } from 'decouple';
 import { inputNamed, type ForInput } from './arguments.ts';
 import { warn, type Io } from './io.ts';
+import { withProgress } from './progress.ts';
 
 /** The graph with its symbolic sizes taken from the given shapes; others stay symbolic. @throws ModelError */
 async function withShapes(
@@ -73,4 +74,12 @@ export async function loadData(
     ...(sampleShape && { sampleShape }),
     ...(preprocess && { preprocess }),
   });
+}
+
+/** What this machine takes for the work of kernels; measured when it was not yet. */
+export async function loadRates(io: Io): Promise<Rates> {
+  const { machineRates } = await import('decouple/node');
+  return withProgress(io, 'measuring this machine', (update) =>
+    machineRates({ signal: io.signal, onProgress: update }),
+  );
 }

@@ -11,6 +11,7 @@ export * from './optimize.ts';
 export * from './passes.ts';
 export * from './profile.ts';
 export * from './metrics.ts';
+export * from './predict.ts';
 export * from './report.ts';
 export * from './search.ts';
 export * from './speed.ts';
@@ -25,6 +26,8 @@ export type {
   NodeTime,
   Tensors,
 } from '@decouple/backend';
+export { commonRates, cpuCostModel } from '@decouple/backend-cpu';
+export type { Rates } from '@decouple/cost-model';
 export {
   createCalibration,
   sampleDataset,

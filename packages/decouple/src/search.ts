@@ -1,8 +1,9 @@
 /** Ranks and pipelines from a budget: the search of @decouple/search with this facade's own way to build and measure. */
 import type { Backend } from '@decouple/backend';
-import { cpu } from '@decouple/backend-cpu';
+import { cpu, cpuCostModel } from '@decouple/backend-cpu';
 import type { Dataset } from '@decouple/calibration';
-import { totalCost, type CostModel, type Graph } from '@decouple/ir';
+import type { Rates } from '@decouple/cost-model';
+import { totalCost, type Graph } from '@decouple/ir';
 import {
   searchPipelines,
   type SearchProgress,
@@ -12,6 +13,7 @@ import {
 import { OptionError } from '@decouple/tensor';
 import { digestOf, digestOfDataset, digestOfGraph } from './identity.ts';
 import type { Metric } from './metrics.ts';
+import { predict } from './predict.ts';
 import { optimize, type OptimizeOptions, type OptimizeResult } from './optimize.ts';
 
 /** Bounds of the result; shares such as `0.5` of MACs are `{ share: 0.5 }`. */
@@ -20,7 +22,7 @@ export interface SearchLimits {
   readonly drop?: number | undefined;
   readonly macs?: number | { readonly share: number } | undefined;
   readonly params?: number | { readonly share: number } | undefined;
-  readonly ms?: number | undefined;
+  readonly ms?: number | { readonly share: number } | undefined;
 }
 
 /** Keeps what was measured, by a digest of everything that it depends on. */
@@ -34,9 +36,12 @@ export interface SearchOptions extends Omit<OptimizeOptions, 'onEvent'> {
   readonly metric?: Metric | undefined;
   /** Identifies what the metric measures on, for the store. */
   readonly metricData?: Dataset | undefined;
-  /** Predicts milliseconds of nodes. Needed for a limit of milliseconds. */
-  readonly time?: CostModel | undefined;
-  /** Pipelines with `$` for the share of MACs. Default: {@link defaultFamilies}. */
+  /**
+   * Rates of the machine (`machineRates` of `decouple/node`). With them milliseconds can be limited and minimised, and
+   * passes refuse what is slower than the dense convolution.
+   */
+  readonly rates?: Rates | undefined;
+  /** Pipelines with `$` for the share of MACs or ms. Default: {@link defaultFamilies}, of what is minimised. */
   readonly families?: readonly string[] | undefined;
   readonly store?: SearchStore | undefined;
   readonly onProgress?: ((progress: SearchProgress) => void) | undefined;
@@ -49,10 +54,11 @@ export interface Found extends OptimizeResult {
   readonly originalScore?: number;
 }
 
-export const defaultFamilies: readonly string[] = [
-  'fold-batch-norm, decompose{macs=$x}',
-  'fold-batch-norm, decouple{macs=$x}',
-];
+/** Pipelines to search by default, for budgets in MACs and in milliseconds. */
+export const defaultFamilies = {
+  macs: ['fold-batch-norm, decompose{macs=$x}', 'fold-batch-norm, decouple{macs=$x}'],
+  ms: ['fold-batch-norm, decompose{ms=$x}'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
 
 const absolute = (
   limit: number | { readonly share: number } | undefined,
@@ -70,7 +76,7 @@ async function contextOf(graph: Graph, options: SearchOptions): Promise<string> 
       metric?.name ?? '',
       samples ?? '',
       seed ?? 1,
-      options.time?.unit ?? '',
+      options.rates ?? '',
     ]),
   );
 }
@@ -85,8 +91,11 @@ const keyed = (store: SearchStore, context: string): SearchStore => ({
  * @throws OptionError when nothing within the limits was found, or something needed for them is not given.
  */
 export async function search(graph: Graph, options: SearchOptions): Promise<Found> {
-  const { limits, metric, time, families, store, onProgress, signal } = options;
+  const { limits, metric, rates, families, store, onProgress, signal } = options;
   const backend: Backend = options.backend ?? cpu();
+  const settings = { ...options, backend, ...(rates && { cost: cpuCostModel(rates) }) };
+  const inTime = rates && (limits.ms !== undefined || options.minimize === 'ms');
+  const ms = async (network: Graph): Promise<number> => (await predict(network, { rates })).ms;
   const whole = totalCost(graph);
   const score = (network: Graph): Promise<number> =>
     (metric as Metric).score(network, { backend, original: graph, signal });
@@ -94,22 +103,19 @@ export async function search(graph: Graph, options: SearchOptions): Promise<Foun
   const originalScore = (): Promise<number> => (original ??= score(graph));
   const result = await searchPipelines({
     graph,
-    families: families ?? defaultFamilies,
+    families: families ?? defaultFamilies[inTime ? 'ms' : 'macs'],
     limits: defined({
       drop: limits.drop,
-      ms: limits.ms,
+      ms: absolute(limits.ms, typeof limits.ms === 'object' && rates ? await ms(graph) : 0),
       macs: absolute(limits.macs, whole.macs),
       params: absolute(limits.params, whole.params),
     }),
     ...defined({ minimize: options.minimize, onProgress, signal }),
-    apply: async (pipeline) => (await optimize(graph, pipeline, { ...options, backend })).graph,
+    apply: async (pipeline) => (await optimize(graph, pipeline, settings)).graph,
     ...(metric && {
       drop: async (network: Graph) => (await originalScore()) - (await score(network)),
     }),
-    ...(time && {
-      ms: (network: Graph) =>
-        Promise.resolve(network.nodes.reduce((sum, node) => sum + time.cost(network, node), 0)),
-    }),
+    ...(rates && { ms }),
     ...(store && { store: keyed(store, await contextOf(graph, options)) }),
   });
   const { best, trials } = result;
@@ -117,7 +123,7 @@ export async function search(graph: Graph, options: SearchOptions): Promise<Foun
     throw new OptionError(
       `search: none of ${trials.length} trials is within the limits; relax them, or give other pipelines`,
     );
-  const optimized = await optimize(graph, best.pipeline, { ...options, backend });
+  const optimized = await optimize(graph, best.pipeline, settings);
   return {
     ...optimized,
     best,

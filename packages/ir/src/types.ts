@@ -28,9 +28,13 @@ export const sameType = (a: ValueType, b: ValueType): boolean =>
   a.shape.length === b.shape.length &&
   a.shape.every((dim, axis) => dim === b.shape[axis]);
 
+/** The shape of one sample: symbolic dimensions are 1. */
+export const sizesOf = (type: ValueType): number[] =>
+  type.shape.map((dim) => (typeof dim === 'number' ? dim : 1));
+
 /** Elements per sample: symbolic dimensions count as 1. */
 export const elementsOf = (type: ValueType): number =>
-  type.shape.reduce<number>((product, dim) => product * (typeof dim === 'number' ? dim : 1), 1);
+  sizesOf(type).reduce((product, dim) => product * dim, 1);
 
 /** The shape as numbers, or `undefined` when a dimension is symbolic. */
 export function staticShape(type: ValueType): number[] | undefined {

@@ -25,6 +25,7 @@ export {
 } from './gemm.ts';
 export { jacobiEigen } from './jacobi.ts';
 export { lasso, lassoOfCount, type LassoOptions, type LassoSelection } from './lasso.ts';
+export { nonNegativeLeastSquares } from './nonnegative.ts';
 export {
   multiplyAdd,
   part,

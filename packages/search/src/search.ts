@@ -110,7 +110,7 @@ class Trials {
     const graph = await apply(pipeline);
     const { macs, params } = totalCost(graph);
     const [time, loss] = [
-      ms && this.needs('ms') ? await ms(graph) : undefined,
+      ms ? await ms(graph) : undefined,
       drop && this.needs('drop') ? await drop(graph) : undefined,
     ];
     return {
@@ -230,10 +230,12 @@ async function leastShare(trials: Trials, family: string, problem: SearchProblem
 async function largestShare(
   trials: Trials,
   family: string,
-  { graph, limits, precision = 1.03, maxSpeedup = 32 }: SearchProblem,
+  { graph, limits, ms, precision = 1.03, maxSpeedup = 32 }: SearchProblem,
 ): Promise<void> {
   const whole = totalCost(graph).macs;
-  const share = limits.macs === undefined ? 1 : Math.min(1, limits.macs / whole);
+  const ofMacs = limits.macs === undefined ? 1 : Math.min(1, limits.macs / whole);
+  const inTime = ms && limits.ms !== undefined && family.includes('ms=$');
+  const share = inTime ? Math.min(ofMacs, (limits.ms) / (await ms(graph))) : ofMacs;
   const first = await trials.run(family, share);
   if (!first || trials.within(first)) return;
   let [good, bad] = [share / maxSpeedup, share];

@@ -1,5 +1,5 @@
 /** What convolution kernels are generated from: sizes and byte strides of one grouped convolution. */
-import { staticShape, type Activation, type Graph, type Node, type NodeOf } from '@decouple/ir';
+import { sizesOf, type Activation, type Graph, type Node, type NodeOf } from '@decouple/ir';
 import type { Tensor } from '@decouple/tensor';
 import type { Address, View } from '../layout.ts';
 
@@ -55,7 +55,7 @@ export const hasConstantParameters = (
   known: ReadonlyMap<string, Tensor>,
 ): boolean => known.has(node.inputs[1] ?? '') && (!node.inputs[2] || known.has(node.inputs[2]));
 
-/** Sizes of a convolution that generated kernels can run; `undefined` of all other nodes. */
+/** Sizes of a convolution that generated kernels can run, with symbols as 1; `undefined` of all other nodes. */
 export function geometryOf(
   graph: Graph,
   node: Node,
@@ -68,10 +68,9 @@ export function geometryOf(
   )
     return undefined;
   const type = graph.types.get(node.outputs[0] ?? '');
-  const shape = type && staticShape(type);
   const weight = known.get(node.inputs[1] ?? '');
-  if (!shape || !weight) return undefined;
-  const [batch, , outRows, outColumns] = shape as [number, number, number, number];
+  if (!type || !weight) return undefined;
+  const [batch, , outRows, outColumns] = sizesOf(type) as [number, number, number, number];
   const [outChannels, channels, rows, columns] = weight.shape as [number, number, number, number];
   const { stride, dilation, groups } = node.attrs;
   const kernel: [number, number] = [rows, columns];

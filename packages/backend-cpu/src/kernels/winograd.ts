@@ -14,6 +14,7 @@ import type { Call, KernelContext } from '../kernel.ts';
 import type { Address } from '../layout.ts';
 import { packBias } from './conv-gemm.ts';
 import type { ConvGeometry, ConvOperands, ConvShape } from './conv-shape.ts';
+import type { WinogradBlocks } from './conv-work.ts';
 import { paddedChannels, panelsOf } from './gemm-tile.ts';
 import { emitWinogradInput } from './winograd-input.ts';
 import { emitWinogradOutput } from './winograd-output.ts';
@@ -39,20 +40,20 @@ export const isWinogradLike = ({ kernel, stride, dilation, groups }: ConvGeometr
   groups === 1 && kernel.join() === '3,3' && [...stride, ...dilation].every((size) => size === 1);
 
 /**
- * Rows of tiles in a block, over all images. Small blocks keep V and M in the cache; but each block reads all weights
- * again, so it is larger where these are.
+ * Tiles of one image, and rows of tiles in a block, over all images. Small blocks keep V and M in the cache; but each
+ * block reads all weights again, so it is larger where these are.
  */
-function blockRows(
-  { batch, channels, outChannels, ...shape }: ConvGeometry,
+export function blocksOf(
+  { batch, channels, outChannels, outRows, outColumns }: ConvGeometry,
   tile: TileSize,
-): number {
+): WinogradBlocks {
   const products = reachOf(tile) ** 2;
-  const rows = batch * Math.ceil(shape.outRows / tile);
-  const tiles = Math.ceil(shape.outColumns / tile);
-  const rowBytes = 4 * products * tiles * (channels + outChannels);
+  const [tileRows, tileColumns] = [Math.ceil(outRows / tile), Math.ceil(outColumns / tile)];
+  const rowBytes = 4 * products * tileColumns * (channels + outChannels);
   const weightBytes = 4 * products * channels * outChannels;
   const wanted = Math.max(1, Math.floor(Math.max(blockBytes, 2 * weightBytes) / rowBytes));
-  return Math.ceil(rows / Math.ceil(rows / wanted));
+  const rows = batch * tileRows;
+  return { tileRows, tileColumns, blockRows: Math.ceil(rows / Math.ceil(rows / wanted)) };
 }
 
 const stepOf = (bytes: number): number => Math.ceil(bytes / 4096) * 4096 + 64;
@@ -68,9 +69,7 @@ export function planWinograd(
   const { channels, outChannels, batch } = conv;
   const products = reachOf(tile) ** 2;
   const width = paddedChannels(outChannels);
-  const tileRows = Math.ceil(conv.outRows / tile);
-  const tileColumns = Math.ceil(conv.outColumns / tile);
-  const rows = blockRows(conv, tile);
+  const { tileRows, tileColumns, blockRows: rows } = blocksOf(conv, tile);
   const inputStep = stepOf(4 * rows * tileColumns * channels);
   const productStep = stepOf(4 * rows * tileColumns * width);
   const shape: WinogradShape = { ...conv, tile, tileRows, tileColumns, inputStep, productStep };

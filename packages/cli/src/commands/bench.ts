@@ -13,6 +13,7 @@ interface Options {
   readonly threads: number;
   readonly rounds: number;
   readonly shape?: readonly ForInput<number[]>[];
+  readonly tune?: boolean;
   readonly json?: boolean;
 }
 
@@ -24,7 +25,7 @@ async function entriesOf(
   paths: readonly string[],
   options: Options,
 ): Promise<BenchmarkEntry[]> {
-  const [{ exportOnnx }, { backendByName }] = await Promise.all([
+  const [{ exportOnnx }, { backendByName, rememberedRates }] = await Promise.all([
     import('decouple'),
     import('decouple/node'),
   ]);
@@ -34,7 +35,8 @@ async function entriesOf(
     const path = files.get(graph);
     return path?.endsWith('.onnx') ? readFileSync(path) : exportOnnx(graph);
   };
-  const backends = options.backend.map((name) => backendByName(name, { encode }));
+  const named = { encode, rates: rememberedRates(), tune: options.tune };
+  const backends = options.backend.map((name) => backendByName(name, named));
   const entries: BenchmarkEntry[] = [];
   for (const model of paths) {
     const graph = await loadModel(io, model, options.shape);
@@ -80,6 +82,10 @@ export function addBench(program: Command, io: Io): void {
     .option('--threads <count>', 'threads of each backend', wholeNumber(1), 1)
     .option('--rounds <count>', 'turns that every model and backend takes', wholeNumber(1), 12)
     .option('--shape <input=sizes>', 'sizes for an input with dynamic ones', shapeArgument)
+    .option(
+      '--tune',
+      'measure the kernels of these very models when compiling, instead of asking a model',
+    )
     .option('--json', 'print JSON: { results: [{ model, backend, medianMs, … }] }')
     .addHelpText(
       'after',

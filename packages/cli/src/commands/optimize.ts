@@ -1,10 +1,10 @@
 /** `decouple optimize`: a model in, a cheaper model out. */
 import { basename, dirname, join, resolve } from 'node:path';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import type { OptimizeResult, PipelineEvent, PrintAfter, Reproducer } from 'decouple';
 import { shapeArgument, wholeNumber, type ForInput } from '../arguments.ts';
 import { printJson, type Io } from '../io.ts';
-import { loadModel, preprocessFor } from '../loading.ts';
+import { loadModel, loadRates, preprocessFor } from '../loading.ts';
 import {
   addCalibrationOptions,
   addPipelineOptions,
@@ -20,6 +20,7 @@ import { externalDataOption, writeOptions } from '../writing.ts';
 interface Options extends PipelineOptions, CalibrationOptions {
   readonly output?: string;
   readonly backend: string;
+  readonly cost: 'macs' | 'ms';
   readonly shape?: readonly ForInput<number[]>[];
   readonly opset?: number;
   readonly externalData?: boolean;
@@ -96,7 +97,7 @@ async function leaveReproducer(
 }
 
 async function optimizeModel(io: Io, path: string, options: Options): Promise<OptimizeResult> {
-  const [{ optimize }, { backendByName, writeModel }] = await Promise.all([
+  const [{ cpuCostModel, optimize }, { backendByName, writeModel }] = await Promise.all([
     import('decouple'),
     import('decouple/node'),
   ]);
@@ -105,6 +106,7 @@ async function optimizeModel(io: Io, path: string, options: Options): Promise<Op
   const graph = await loadModel(io, path, options.shape);
   const calibration = await loadCalibration({ path, graph }, options);
   const { samples, seed, stopAfter, output } = options;
+  const cost = options.cost === 'ms' ? cpuCostModel(await loadRates(io)) : undefined;
   const { printAfter, finish } = printsOf(io, options);
   try {
     const result = await withProgress(io, 'optimize', (update) =>
@@ -113,6 +115,7 @@ async function optimizeModel(io: Io, path: string, options: Options): Promise<Op
         samples,
         seed,
         backend,
+        cost,
         stopAfter,
         printAfter,
         ledger: options.ledger || options.report !== undefined,
@@ -152,6 +155,14 @@ export function addOptimize(program: Command, io: Io): void {
   addCalibrationOptions(addPipelineOptions(command))
     .option('-o, --output <file>', 'where to write the model; without it, only the report')
     .option('--backend <name>', 'runs the model on the calibration images', 'cpu')
+    .addOption(
+      new Option(
+        '--cost <unit>',
+        'what rewrites must lower: macs, or ms as a model of this machine predicts them',
+      )
+        .choices(['macs', 'ms'])
+        .default('macs'),
+    )
     .option('--shape <input=sizes>', 'sizes for an input with dynamic ones', shapeArgument)
     .option('--opset <number>', 'ONNX operator set of the output', wholeNumber(1))
     .option(...externalDataOption)
@@ -169,7 +180,7 @@ export function addOptimize(program: Command, io: Io): void {
     .option('--json', 'print JSON: { before, after, passes, layers, ledger?, … }')
     .addHelpText(
       'after',
-      '\nExamples:\n  decouple optimize vgg16.onnx -o fast.onnx\n  decouple optimize vgg16.onnx -p "fold-batch-norm, decouple{macs=0.4x}" --calibrate images -o fast.onnx\n  decouple optimize vgg16.onnx -p @pipeline.json --print-after changed\n  decouple optimize vgg16.onnx --calibrate images -o fast.onnx --report fast.html',
+      '\nExamples:\n  decouple optimize vgg16.onnx -o fast.onnx\n  decouple optimize vgg16.onnx -p "fold-batch-norm, decouple{macs=0.4x}" --calibrate images -o fast.onnx\n  decouple optimize vgg16.onnx -p "fold-batch-norm, decompose{ms=0.5x}" --cost ms --calibrate images -o fast.onnx\n  decouple optimize vgg16.onnx -p @pipeline.json --print-after changed\n  decouple optimize vgg16.onnx --calibrate images -o fast.onnx --report fast.html',
     )
     .action(async (path: string, options: Options) => {
       const { graph, report } = await optimizeModel(io, path, options);

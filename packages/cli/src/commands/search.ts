@@ -1,12 +1,11 @@
 /** `decouple search`: the cheapest network within a budget. */
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import type { Command } from 'commander';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option, type Command } from 'commander';
 import type { Found, SearchLimits } from 'decouple';
 import { wholeNumber } from '../arguments.ts';
 import { printJson, type Io } from '../io.ts';
-import { loadData, loadModel } from '../loading.ts';
+import { loadData, loadModel, loadRates } from '../loading.ts';
 import {
   addCalibrationOptions,
   loadCalibration,
@@ -19,7 +18,8 @@ interface Options extends CalibrationOptions {
   readonly maxDrop?: number;
   readonly maxMacs?: number | { share: number };
   readonly maxParams?: number | { share: number };
-  readonly minimize?: 'macs' | 'params' | 'drop';
+  readonly maxMs?: number | { share: number };
+  readonly minimize?: 'macs' | 'params' | 'ms' | 'drop';
   readonly eval?: string;
   readonly metric: string;
   readonly limit?: number;
@@ -72,11 +72,15 @@ async function run(io: Io, path: string, options: Options): Promise<Found> {
     drop: options.maxDrop,
     macs: options.maxMacs,
     params: options.maxParams,
+    ms: options.maxMs,
   };
+  const inTime = options.maxMs !== undefined || options.minimize === 'ms';
+  const rates = inTime ? await loadRates(io) : undefined;
   const found = await withProgress(io, 'search', (update) =>
     search(graph, {
       limits,
       minimize: options.minimize,
+      rates,
       ...(measured && { metric: metricByName(options.metric, measured), metricData: measured }),
       calibration,
       samples: options.samples,
@@ -95,8 +99,8 @@ async function run(io: Io, path: string, options: Options): Promise<Found> {
 
 function describe({ best, trials, originalScore, report }: Found, options: Options): string {
   const rows = trials.map(
-    ({ pipeline, macs, drop }) =>
-      `  ${(report.before.macs / macs).toFixed(2)}x MACs${drop === undefined ? '' : `, drop ${drop.toFixed(2)}`}  ${pipeline}`,
+    ({ pipeline, macs, ms, drop }) =>
+      `  ${(report.before.macs / macs).toFixed(2)}x MACs${ms === undefined ? '' : `, ${ms.toPrecision(3)} ms`}${drop === undefined ? '' : `, drop ${drop.toFixed(2)}`}  ${pipeline}`,
   );
   const score =
     originalScore === undefined
@@ -117,8 +121,15 @@ export function addSearch(program: Command, io: Io): void {
     .option('--max-macs <amount>', 'largest MACs: 0.5x or 40M', amountArgument)
     .option('--max-params <amount>', 'largest number of weights: 0.5x or 1M', amountArgument)
     .option(
-      '--minimize <what>',
-      'macs, params or drop; by default macs, or drop when only costs are limited',
+      '--max-ms <amount>',
+      'longest run on one thread of this machine, as predicted: 0.5x or 1.2',
+      amountArgument,
+    )
+    .addOption(
+      new Option(
+        '--minimize <what>',
+        'by default macs, or drop when only costs are limited; ms asks a model of this machine',
+      ).choices(['macs', 'params', 'ms', 'drop']),
     )
     .option('--eval <folder>', 'labelled images to measure the loss on')
     .option(
@@ -129,7 +140,7 @@ export function addSearch(program: Command, io: Io): void {
     .option('--limit <count>', 'measure on so many of them', wholeNumber(1))
     .option(
       '-p, --pipeline <text>',
-      'a pipeline with $ for the share of MACs, like "decouple{macs=$x}"; may be repeated',
+      'a pipeline with $ for the share of MACs or ms, like "decouple{macs=$x}"; may be repeated',
       list,
     )
     .option('--passes <module>', 'JavaScript or TypeScript file that exports passes of your own')
@@ -139,7 +150,7 @@ export function addSearch(program: Command, io: Io): void {
     .option('--json', 'print JSON: { best, trials, originalScore }')
     .addHelpText(
       'after',
-      '\nExamples:\n  decouple search vgg16.onnx --max-drop 1% --calibrate train --eval validation -o fast.onnx\n  decouple search vgg16.onnx --max-macs 0.3x --calibrate train --eval validation -o fast.onnx',
+      '\nExamples:\n  decouple search vgg16.onnx --max-drop 1% --calibrate train --eval validation -o fast.onnx\n  decouple search vgg16.onnx --max-drop 1% --minimize ms --calibrate train --eval validation -o fast.onnx\n  decouple search vgg16.onnx --max-macs 0.3x --calibrate train --eval validation -o fast.onnx',
     )
     .action(async (path: string, options: Options) => {
       const found = await run(io, path, options);

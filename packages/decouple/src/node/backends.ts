@@ -1,6 +1,7 @@
 /** Backends by name, as command lines give them. */
 import type { Backend } from '@decouple/backend';
 import { nodeWorkers, prepareNode } from '@decouple/backend-cpu/node';
+import type { Rates } from '@decouple/cost-model';
 import type { Graph } from '@decouple/ir';
 import { suggestion } from '@decouple/pass-manager';
 import { OptionError } from '@decouple/tensor';
@@ -11,12 +12,16 @@ import { onnxRuntime, peers } from './onnxruntime.ts';
 export interface NamedBackendOptions {
   /** The file a graph came from, for runtimes that take files. */
   readonly encode?: (graph: Graph) => Uint8Array;
+  /** What `cpu` chooses kernels by; see `machineRates`. Default: rates of a common machine. */
+  readonly rates?: Rates | undefined;
+  /** Whether `cpu` measures the kernels of each network when compiling it. */
+  readonly tune?: boolean | undefined;
 }
 
 const makers: Readonly<Record<string, (options: NamedBackendOptions) => Backend>> = {
-  cpu: () => {
+  cpu: ({ rates, tune = false }) => {
     prepareNode();
-    return cpu({ workers: nodeWorkers });
+    return cpu({ workers: nodeWorkers, rates, tune });
   },
   gpu: () => gpu(),
   ...Object.fromEntries(gpuModes.map((mode) => [`gpu-${mode}`, () => gpu({ mode })])),

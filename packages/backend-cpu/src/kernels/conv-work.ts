@@ -1,0 +1,159 @@
+/**
+ * What the kernels of convolutions do, counted from their loops: `<kernel>.<what>`. Rates for the units are fitted to
+ * probes (probe.ts).
+ *
+ *   fma       vector multiply-adds
+ *   idle      places of a step that a tile of fewer than eight sums leaves empty: the sums' latency is what it takes
+ *   near…far  bytes of weights read once each run, by how large all of them are: what the caches still hold
+ *   spill     bytes of results that no cache holds
+ */
+import type { Work } from '@decouple/cost-model';
+import { groupWeights } from './conv-gemm.ts';
+import type { ConvGeometry } from './conv-shape.ts';
+import { paddedChannels, panelsOf, tilePixels } from './gemm-tile.ts';
+import { reachOf, type TileSize } from './winograd-transforms.ts';
+
+/** Sums that the tiles of matrix products are made for. */
+const fullTile = 8;
+/** Weights of more bytes come from the third-level cache even within a layer, and from memory. */
+const [largeWeights, hugeWeights] = [1.5e6, 12e6];
+/** Results of more bytes don't stay in the caches. */
+const largeResult = 1e6;
+
+/** Counts the multiply-adds of tiles: `pixels` × `vectors` sums over `depth` inputs. */
+class Tiles {
+  fma = 0;
+  idle = 0;
+  count = 0;
+  stores = 0;
+
+  add(pixels: number, vectors: number, depth: number, times: number): void {
+    if (pixels === 0) return;
+    this.fma += times * depth * pixels * vectors;
+    this.idle += times * depth * Math.max(0, fullTile - pixels * vectors);
+    this.count += times;
+    this.stores += times * pixels * vectors;
+  }
+}
+
+/** Bytes of weights by where they come from: each tier holds all that is at least so large. */
+const weightBytes = (name: string, size: number, read: number): Work => ({
+  [`${name}.near`]: read,
+  [`${name}.large`]: size > largeWeights ? read : 0,
+  [`${name}.far`]: size > hugeWeights ? read : 0,
+});
+
+const spilled = ({ batch, outRows, outColumns, groups, outChannels }: ConvGeometry): number => {
+  const bytes = 4 * batch * outRows * outColumns * groups * outChannels;
+  return bytes > largeResult ? bytes : 0;
+};
+
+export function gemmWork(geometry: ConvGeometry): Work {
+  const { batch, outRows, outColumns, groups, channels, outChannels } = geometry;
+  const { kernel, stride, dilation } = geometry;
+  const taps = kernel[0] * kernel[1];
+  const rows = batch * outRows;
+  const tiles = new Tiles();
+  const oneLine = [...kernel, ...stride].every((size) => size === 1);
+  for (const { vectors, count } of panelsOf(outChannels)) {
+    const size = tilePixels(vectors);
+    const times = groups * count;
+    const add = (pixels: number, each: number): void =>
+      tiles.add(pixels, vectors, taps * channels, times * each);
+    if (oneLine) {
+      add(size, Math.floor((rows * outColumns) / size));
+      add(1, (rows * outColumns) % size);
+    } else {
+      add(size, rows * Math.floor(outColumns / size));
+      add(outColumns % size, rows);
+    }
+  }
+  // Taps of neighbouring pixels lie together unless groups or dilation part them.
+  const straight = kernel[1] === 1 || (dilation[1] === 1 && groups === 1);
+  const name = straight ? 'gemm' : 'grouped';
+  const weights = 4 * groups * groupWeights(geometry);
+  return {
+    [`${name}.fma`]: tiles.fma,
+    [`${name}.idle`]: tiles.idle,
+    [`${name}.tile`]: tiles.count,
+    [`${name}.product`]: tiles.count * (straight ? kernel[0] : taps),
+    [`${name}.store`]: tiles.stores,
+    ...weightBytes(name, weights, weights),
+    [`${name}.spill`]: spilled(geometry),
+    [`${name}.call`]: 1,
+  };
+}
+
+/** A matrix product with weights of a fully connected layer; reading these is most of the time of a single row. */
+export function matrixWork(rows: number, channels: number, outChannels: number): Work {
+  const vectors = paddedChannels(outChannels) / 4;
+  const bytes = 16 * channels * vectors;
+  return {
+    'linear.fma': rows > 1 ? rows * channels * vectors : 0,
+    ...weightBytes('linear', bytes, bytes),
+    'linear.call': 1,
+  };
+}
+
+/** Rows of tiles in a block: see winograd.ts. */
+export interface WinogradBlocks {
+  readonly tileRows: number;
+  readonly tileColumns: number;
+  readonly blockRows: number;
+}
+
+export function winogradWork(
+  geometry: ConvGeometry,
+  tile: TileSize,
+  { tileRows, tileColumns, blockRows }: WinogradBlocks,
+): Work {
+  const { batch, channels, outChannels } = geometry;
+  const products = reachOf(tile) ** 2;
+  const rows = batch * tileRows;
+  const tiles = new Tiles();
+  for (let from = 0; from < rows; from += blockRows) {
+    const inBlock = Math.min(blockRows, rows - from) * tileColumns;
+    for (const { vectors, count } of panelsOf(outChannels)) {
+      const size = tilePixels(vectors);
+      tiles.add(size, vectors, channels, products * count * Math.floor(inBlock / size));
+      tiles.add(inBlock % size, vectors, channels, products * count);
+    }
+  }
+  const name = `winograd-f${tile}`;
+  const weights = 4 * products * channels * paddedChannels(outChannels);
+  return {
+    [`${name}.fma`]: tiles.fma,
+    [`${name}.idle`]: tiles.idle,
+    [`${name}.store`]: tiles.stores,
+    [`${name}.input`]: rows * tileColumns * Math.floor(channels / 4),
+    // Channels that fill no vector are stored one by one.
+    [`${name}.ragged`]: channels % 4 ? rows * tileColumns : 0,
+    [`${name}.output`]: rows * tileColumns * Math.ceil(outChannels / 4),
+    ...weightBytes(name, weights, weights * Math.ceil(rows / blockRows)),
+    [`${name}.spill`]: spilled(geometry),
+    [`${name}.call`]: Math.ceil(rows / blockRows),
+  };
+}
+
+/** Weights of more bytes leave the first-level cache from one tile of pixels to the next. */
+const firstCache = 32768;
+
+export function depthwiseWork(geometry: ConvGeometry): Work {
+  const { batch, outRows, outColumns, groups, channels: terms, outChannels } = geometry;
+  const { kernel, stride, dilation } = geometry;
+  const taps = kernel[0] * kernel[1];
+  const size = terms <= 2 ? 4 : terms <= 4 ? 2 : 1;
+  const vectors = Math.ceil((groups * outChannels) / 4);
+  const products = batch * outRows * outColumns * vectors * taps * terms;
+  const tiles = batch * outRows * Math.ceil(outColumns / size) * vectors * terms;
+  // Neighbouring pixels share their inputs only in rows of at most three taps without strides.
+  const shared = stride[1] === 1 && dilation[1] === 1 && kernel[1] <= 3;
+  return {
+    'depthwise.fma': products,
+    'depthwise.load': shared ? 0 : products,
+    'depthwise.row': tiles * kernel[0],
+    'depthwise.weights': 16 * vectors * terms * taps > firstCache ? tiles * taps : 0,
+    'depthwise.spill': spilled(geometry),
+    'depthwise.call': 1,
+  };
+}
