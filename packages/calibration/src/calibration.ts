@@ -5,7 +5,7 @@
  * asked for is kept, within a memory budget, so that the next layer starts from there instead of from the images.
  */
 import type { Backend, Executable } from '@decouple/backend';
-import { extractGraph, symbolsOf, usesOf, type Graph } from '@decouple/ir';
+import { bindSymbols, elementsOf, extractGraph, symbolsOf, usesOf, type Graph } from '@decouple/ir';
 import { DataError, float32, ModelError, nextTurn, type Tensor } from '@decouple/tensor';
 import { batchesOf, type Dataset } from './dataset.ts';
 import { createFingerprints } from './fingerprint.ts';
@@ -19,6 +19,11 @@ export interface ObservedBatch {
   readonly size: number;
   /** Tensors by value name. Valid during the visit only. */
   readonly values: ReadonlyMap<string, Tensor>;
+}
+
+/** Something made from values, with its size for the memory budget. Not to be written to. */
+export interface Derived {
+  readonly bytes: number;
 }
 
 export interface Calibration {
@@ -40,6 +45,17 @@ export interface Calibration {
     visit: (batch: ObservedBatch) => void,
     signal?: AbortSignal,
   ): Promise<void>;
+  /**
+   * What `make` makes from `values` of `graph`: kept within the same budget, and made once as long as it is. For
+   * small results of large values.
+   * @param purpose tells apart what is made from the same values.
+   */
+  derive<T extends Derived>(
+    graph: Graph,
+    values: readonly string[],
+    purpose: string,
+    make: () => Promise<T>,
+  ): Promise<T>;
   /** Frees cached activations. */
   dispose(): void;
 }
@@ -50,16 +66,21 @@ export interface CalibrationOptions {
   readonly dataset: Dataset;
   readonly backend: Backend;
   readonly seed?: number;
-  /** Samples per run. Default 32. */
+  /** Samples per run. Default 32, or fewer where values are large. */
   readonly batchSize?: number;
   /** Budget for kept activations, bytes. Default 1 GiB. */
   readonly cacheBytes?: number;
 }
 
-/** Kept values: one Float32 tensor per batch, by fingerprint; the least recently used go first. */
+/** One value of all samples: a Float32 tensor per batch. */
+interface Observed extends Derived {
+  readonly batches: readonly Tensor[];
+}
+
+/** Kept values by fingerprint; the least recently used go first. */
 interface Cache {
-  get(print: number): readonly Tensor[] | undefined;
-  put(print: number, batches: readonly Tensor[]): void;
+  get(print: string): Derived | undefined;
+  put(print: string, value: Derived): void;
   clear(): void;
 }
 
@@ -67,26 +88,25 @@ const bytesOf = (batches: readonly Tensor[]): number =>
   batches.reduce((sum, batch) => sum + batch.data.byteLength, 0);
 
 function createCache(limit: number): Cache {
-  const kept = new Map<number, readonly Tensor[]>();
+  const kept = new Map<string, Derived>();
   let bytes = 0;
   return {
     get(print) {
-      const batches = kept.get(print);
-      if (batches) {
+      const value = kept.get(print);
+      if (value) {
         kept.delete(print);
-        kept.set(print, batches);
+        kept.set(print, value);
       }
-      return batches;
+      return value;
     },
-    put(print, batches) {
-      const size = bytesOf(batches);
-      if (size > limit || kept.has(print)) return;
-      kept.set(print, batches);
-      bytes += size;
+    put(print, value) {
+      if (value.bytes > limit || kept.has(print)) return;
+      kept.set(print, value);
+      bytes += value.bytes;
       for (const [old, held] of kept) {
         if (bytes <= limit) break;
         kept.delete(old);
-        bytes -= bytesOf(held);
+        bytes -= held.bytes;
       }
     },
     clear() {
@@ -137,9 +157,19 @@ const trimmed = (value: Tensor, count: number): Tensor => {
   );
 };
 
-function batchSymbol(graph: Graph): string | undefined {
-  const first = graph.inputs[0]?.type.shape[0];
-  return typeof first === 'string' ? first : undefined;
+/** Bytes that one value of a batch may have. */
+const maxValueBytes = 2 ** 28;
+
+/** Samples per run: all batches alike as far as possible. @param sizes of all symbols but that of the batch. */
+function batchSizeFor(
+  graph: Graph,
+  samples: number,
+  sizes: Readonly<Record<string, number>>,
+): number {
+  const { types } = bindSymbols(graph, sizes);
+  const largest = [...types.values()].reduce((most, type) => Math.max(most, elementsOf(type)), 1);
+  const most = Math.max(1, Math.min(32, Math.floor(maxValueBytes / (4 * largest))));
+  return Math.ceil(samples / Math.ceil(samples / most));
 }
 
 /**
@@ -154,12 +184,6 @@ export function createCalibration(options: CalibrationOptions): Calibration {
       `graph '${original.name}': calibration needs a network of one input, this one has ${original.inputs.length}`,
     );
   const inputName = input.name;
-  const symbol = batchSymbol(original);
-  const fixed = input.type.shape[0];
-  const batchSize =
-    symbol === undefined && typeof fixed === 'number'
-      ? fixed
-      : Math.min(options.batchSize ?? 32, dataset.samples);
   const expected = input.type.shape.slice(1);
   if (
     expected.some((dim, axis) => typeof dim === 'number' && dim !== dataset.sampleShape[axis]) ||
@@ -169,17 +193,26 @@ export function createCalibration(options: CalibrationOptions): Calibration {
       `${dataset.name}: samples are [${dataset.sampleShape.join(', ')}], input '${input.name}' wants [${expected.join(', ')}]`,
     );
   if (dataset.samples === 0) throw new DataError(`${dataset.name}: no samples to calibrate on`);
-  const indices = [...batchesOf(dataset.samples, batchSize)];
   const sizes: Record<string, number> = {};
-  input.type.shape.forEach((dim, axis) => {
-    if (typeof dim === 'string')
-      sizes[dim] = axis === 0 ? batchSize : (dataset.sampleShape[axis - 1] as number);
+  expected.forEach((dim, axis) => {
+    if (typeof dim === 'string') sizes[dim] = dataset.sampleShape[axis] as number;
   });
+  const [batch] = input.type.shape;
+  const batchSize =
+    typeof batch === 'number'
+      ? batch
+      : Math.min(
+          options.batchSize ?? batchSizeFor(original, dataset.samples, sizes),
+          dataset.samples,
+        );
+  if (typeof batch === 'string') sizes[batch] = batchSize;
+  const indices = [...batchesOf(dataset.samples, batchSize)];
   const prints = createFingerprints();
   const cache = createCache(cacheBytes);
 
+  const printOf = (graph: Graph, value: string): string => String(prints.of(graph, value));
   const known = (graph: Graph, value: string): readonly Tensor[] | undefined =>
-    cache.get(prints.of(graph, value));
+    (cache.get(printOf(graph, value)) as Observed | undefined)?.batches;
 
   async function observe(
     graph: Graph,
@@ -195,8 +228,8 @@ export function createCalibration(options: CalibrationOptions): Calibration {
     const missing = wanted.filter((value) => !held.has(value) && value !== inputName);
     const part = extractGraph(graph, missing, frontier);
     const needsImages =
-      wanted.includes(inputName) ||
-      part.inputs.some(({ name }) => name === inputName && !held.has(name));
+      !held.has(inputName) &&
+      (wanted.includes(inputName) || part.inputs.some(({ name }) => name === inputName));
     const executable: Executable | undefined = missing.length
       ? await backend.compile(part, {
           bind: {
@@ -205,7 +238,8 @@ export function createCalibration(options: CalibrationOptions): Calibration {
           },
         })
       : undefined;
-    const kept = new Map<string, Tensor[]>(missing.map((value) => [value, []]));
+    const computed = needsImages ? [inputName, ...missing] : missing;
+    const kept = new Map<string, Tensor[]>(computed.map((value) => [value, []]));
     try {
       for (const [index, samples] of indices.entries()) {
         await nextTurn(signal);
@@ -221,15 +255,29 @@ export function createCalibration(options: CalibrationOptions): Calibration {
           const result = results[value];
           const batch = result ? trimmed(result, samples.length) : (sources.get(value) as Tensor);
           shown.set(value, batch);
-          kept.get(value)?.push(batch);
         }
+        for (const [value, batches] of kept)
+          batches.push((shown.get(value) ?? sources.get(value)) as Tensor);
         visit({ index, firstSample: samples[0] as number, size: samples.length, values: shown });
         for (const [value, batches] of kept) if (bytesOf(batches) > cacheBytes) kept.delete(value);
       }
     } finally {
       executable?.dispose();
     }
-    for (const [value, batches] of kept) cache.put(prints.of(graph, value), batches);
+    for (const [value, batches] of kept)
+      cache.put(printOf(graph, value), { batches, bytes: bytesOf(batches) } as Observed);
+  }
+
+  async function derive<T extends Derived>(
+    graph: Graph,
+    values: readonly string[],
+    purpose: string,
+    make: () => Promise<T>,
+  ): Promise<T> {
+    const print = `${purpose} of ${values.map((value) => prints.of(graph, value)).join()}`;
+    const made = (cache.get(print) as T | undefined) ?? (await make());
+    cache.put(print, made);
+    return made;
   }
 
   return {
@@ -238,6 +286,7 @@ export function createCalibration(options: CalibrationOptions): Calibration {
     seed,
     synthetic: dataset.synthetic ?? false,
     observe,
+    derive,
     dispose: () => cache.clear(),
   };
 }

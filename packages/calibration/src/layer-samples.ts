@@ -20,7 +20,7 @@ import {
   type NodeOf,
 } from '@decouple/ir';
 import { createRandom, invariant, ModelError, type Random, type Tensor } from '@decouple/tensor';
-import type { Calibration } from './calibration.ts';
+import type { Calibration, Derived } from './calibration.ts';
 
 /** Where a convolution's response goes. */
 export interface Response {
@@ -220,7 +220,7 @@ function usableShortcut(
 }
 
 /** Positions of every image and the targets there, from the original network. */
-interface Targets {
+interface Targets extends Derived {
   readonly perSample: number;
   readonly positions: readonly (readonly number[])[];
   readonly outChannels: number;
@@ -230,22 +230,23 @@ interface Targets {
 async function sampleTargets(
   calibration: Calibration,
   original: Graph,
-  conv: NodeOf<'conv2d'>,
+  origin: string,
   summands: readonly string[],
-  options: SampleOptions,
+  { most, signal }: { readonly most: number; readonly signal: AbortSignal | undefined },
 ): Promise<Targets> {
   const { samples, seed } = calibration;
-  const random = createRandom(seed).fork(conv.origin);
+  const random = createRandom(seed).fork(origin);
   let found: Targets | undefined;
   const begin = ([, outChannels, height, width]: readonly number[]): Targets => {
     const area = (height as number) * (width as number);
-    const limit = Math.max(1, Math.floor((options.maxRows ?? Infinity) / samples));
-    const perSample = Math.min(options.pointsPerImage ?? 64, area, limit);
+    const perSample = Math.min(most, area);
+    const targets = new Float32Array(samples * perSample * (outChannels as number));
     return {
       perSample,
       positions: Array.from({ length: samples }, () => positionsOf(random, area, perSample)),
       outChannels: outChannels as number,
-      targets: new Float32Array(samples * perSample * (outChannels as number)),
+      targets,
+      bytes: targets.byteLength + 8 * samples * perSample,
     };
   };
   await calibration.observe(
@@ -267,7 +268,7 @@ async function sampleTargets(
           );
       }
     },
-    options.signal,
+    signal,
   );
   invariant(found, 'calibration has samples');
   return found;
@@ -322,13 +323,23 @@ export async function sampleLayer(
     );
   const shortcut = usableShortcut(graph, original, response, options.pending ?? new Set());
   const summands = [response.value, ...(shortcut === undefined ? [] : [shortcut])];
-  const sampled = await sampleTargets(calibration, original, conv, summands, options);
-  const { perSample, positions, outChannels, targets } = sampled;
+  const { pointsPerImage = 64, maxRows = Infinity, signal } = options;
+  const most = Math.min(pointsPerImage, Math.max(1, Math.floor(maxRows / samples)));
+  const { origin } = conv;
+  // Planning, fits and later passes aim at the same responses, and most of the work is to compute those.
+  const sampled = await calibration.derive(
+    original,
+    summands,
+    `${most} samples for ${origin}`,
+    () => sampleTargets(calibration, original, origin, summands, { most, signal }),
+  );
+  const { perSample, positions, outChannels } = sampled;
+  let { targets } = sampled;
   let shortcuts: Float32Array | undefined;
   if (shortcut !== undefined) {
-    shortcuts = await sampleShortcut(calibration, graph, shortcut, sampled, options.signal);
-    for (let index = 0; index < targets.length; index++)
-      targets[index] = (targets[index] as number) - (shortcuts[index] as number);
+    const current = await sampleShortcut(calibration, graph, shortcut, sampled, signal);
+    targets = targets.map((target, index) => target - (current[index] as number));
+    shortcuts = current;
   }
   const input = conv.inputs[0] as string;
   const patchSize =
@@ -352,7 +363,7 @@ export async function sampleLayer(
           }
         visit(block.subarray(0, count * patchSize), firstSample * perSample, count);
       },
-      options.signal,
+      signal,
     );
   return {
     rows: samples * perSample,

@@ -95,20 +95,23 @@ function addOctave(
   cells: number,
 ): void {
   const side = cells + 2;
-  const nodes = Float32Array.from({ length: side * side }, () => random.normal());
-  for (let row = 0; row < rows; row++)
-    for (let column = 0; column < columns; column++) {
-      const [y, x] = [(row / rows) * cells, (column / columns) * cells];
-      const [top, left] = [Math.floor(y), Math.floor(x)];
-      const [v, u] = [y - top, x - left];
-      const node = (dy: number, dx: number): number =>
-        nodes[(top + dy) * side + left + dx] as number;
+  const nodes = new Float32Array(side * side);
+  for (let node = 0; node < nodes.length; node++) nodes[node] = random.normal();
+  for (let row = 0, at = 0; row < rows; row++) {
+    const y = (row / rows) * cells;
+    const top = Math.floor(y);
+    const v = y - top;
+    for (let column = 0; column < columns; column++, at++) {
+      const x = (column / columns) * cells;
+      const left = Math.floor(x);
+      const u = x - left;
+      const [above, below] = [top * side + left, (top + 1) * side + left];
       const value =
-        (1 - v) * ((1 - u) * node(0, 0) + u * node(0, 1)) +
-        v * ((1 - u) * node(1, 0) + u * node(1, 1));
-      const at = row * columns + column;
+        (1 - v) * ((1 - u) * (nodes[above] as number) + u * (nodes[above + 1] as number)) +
+        v * ((1 - u) * (nodes[below] as number) + u * (nodes[below + 1] as number));
       plane[at] = (plane[at] as number) + value;
     }
+  }
 }
 
 function pinkPlane(random: Random, rows: number, columns: number): Float32Array {

@@ -5,6 +5,7 @@ import {
   sampleDataset,
   sampleLayer,
   tensorDataset,
+  type Calibration,
 } from '@decouple/calibration';
 import { openDataset } from '@decouple/calibration/node';
 import {
@@ -197,6 +198,23 @@ describe('samples of a layer', () => {
       pending: new Set(['conv1']),
     });
     expect(rows.shortcuts).toBeUndefined();
+  });
+  test('targets are computed once, and stay as they are when a shortcut corrects them', async () => {
+    const calibration = calibrate(graph);
+    const observed: string[] = [];
+    const spy: Calibration = {
+      ...calibration,
+      observe: (net, values, ...others) => (
+        observed.push(`${net === graph ? 'original' : 'changed'} ${values.join()}`),
+        calibration.observe(net, values, ...others)
+      ),
+    };
+    const sampled = async (net: Graph): Promise<Float32Array> =>
+      (await sampleLayer(spy, net, convNamed(net, 'conv2'))).targets;
+    const first = (await sampled(graph)).slice();
+    expect(await sampled(changedNet(graph))).not.toEqual(first);
+    expect(await sampled(graph)).toEqual(first);
+    expect(observed).toEqual(['original conv2,r1', 'original r1', 'changed r1', 'original r1']);
   });
   test('few points are distinct and repeatable', async () => {
     const draw = async (): Promise<Float32Array> =>
