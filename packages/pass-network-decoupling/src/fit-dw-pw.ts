@@ -152,14 +152,16 @@ export function refitDepthwise(
     }
   const apply = (s: Float64Array, result: Float64Array): void => {
     const rows = featureRows(metric, of, s);
-    for (let a = 0; a < terms; a++) {
-      const at = (of[a] as number) * taps;
-      for (let tap = 0; tap < taps; tap++) result[a * taps + tap] = 0;
-      for (let b = 0; b < terms; b++) {
-        const weight = q[a * terms + b] as number;
-        for (let tap = 0; tap < taps; tap++)
-          result[a * taps + tap] =
-            (result[a * taps + tap] as number) + weight * (rows[b * size + at + tap] as number);
+    result.fill(0);
+    // Row by row of both matrices (Q is symmetric), as they lie in memory.
+    for (let b = 0; b < terms; b++) {
+      const row = rows.subarray(b * size, (b + 1) * size);
+      const weights = q.subarray(b * terms, (b + 1) * terms);
+      for (let a = 0, at = 0; a < terms; a++) {
+        const weight = weights[a] as number;
+        const from = (of[a] as number) * taps;
+        for (let tap = 0; tap < taps; tap++, at++)
+          result[at] = (result[at] as number) + weight * (row[from + tap] as number);
       }
     }
   };
