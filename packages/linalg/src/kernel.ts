@@ -2,7 +2,7 @@
  * The generated f64x2 kernels and the memory they work in.
  *
  * `multiplyTiles` multiplies packed panels: A panels hold `tileRows` rows (`a[k][i]`), a B panel
- * `tileColumns` columns (`b[k][j]`), and each tile `c[i][j] = Σₖ a[k][i]·b[k][j]` is kept in vector
+ * `tileColumns` columns (`b[k][j]`), and each tile `c[i][j] += Σₖ a[k][i]·b[k][j]` is kept in vector
  * registers over the whole sum. 2×8 is the largest tile that every V8 keeps in 16 registers
  * without spilling. `rotateRows` applies a list of plane rotations to a strip of columns.
  *
@@ -29,7 +29,7 @@ export const rotationBytes = 24;
 
 export interface Kernels {
   readonly memory: WasmMemory;
-  /** Multiplies `tiles` consecutive A panels at byte `a` by the B panel at byte `b`, inner size `k`. */
+  /** Adds the products of `tiles` consecutive A panels at byte `a` by the B panel at byte `b`, inner size `k`. */
   readonly multiplyTiles: (a: number, b: number, c: number, tiles: number, k: number) => void;
   /** Applies `count` rotations of rows (i, i + 1), listed at byte `list`, to the strip at byte `strip`. */
   readonly rotateRows: (list: number, count: number, strip: number) => void;
@@ -81,7 +81,12 @@ function emitMultiplyTiles(module: ModuleBuilder, fused: boolean): void {
     .op('i32.mul', 'i32.add')
     .set(end);
   f.forRange(tile, 0, tiles, 1, () => {
-    for (const sum of sums) f.f64x2(0).set(sum);
+    sums.forEach((sum, index) =>
+      f
+        .get(c)
+        .mem('v128.load', 16 * index)
+        .set(sum),
+    );
     f.get(b).set(pb);
     f.loop((again) => {
       rows.forEach((row, j) =>

@@ -2,9 +2,10 @@
  * Blocked matrix product C += α·A·B over strided views, the operation all else is reduced to.
  *
  * C is cut into blocks of `blockRows × blockColumns`, the sum over k into stretches of `blockDepth`.
- * For each block the operands are packed into the kernels' memory in panels, multiplied there, and
- * the tiles are added to C; packing also widens float32 and takes care of transposition, which is
- * no more than swapped strides.
+ * The operands are packed into the kernels' memory in panels: a strip of B for up to `stripDepth` of
+ * the sum, blocks of A one at a time. The products of a block gather there, too, and are added to C
+ * at the end: large C are slow to reach. Packing also widens float32 and takes care of transposition,
+ * which is no more than swapped strides.
  */
 import { kernelsWithMemory, tileColumns, tileRows, type Kernels } from './kernel.ts';
 
@@ -31,9 +32,10 @@ export interface ProductShape {
 const blockRows = 128;
 const blockDepth = 256;
 const blockColumns = 1024;
+const stripDepth = 8 * blockDepth;
 const aBytes = blockRows * blockDepth * 8;
-const bBytes = blockDepth * blockColumns * 8;
 const cBytes = blockRows * blockColumns * 8;
+const bAt = aBytes + cBytes;
 
 /** Below this number of multiplications packing costs more than it saves. */
 const smallProduct = 2048;
@@ -82,56 +84,85 @@ function multiplyAddSmall(c: View, a: AnyView, b: AnyView, shape: ProductShape):
 }
 
 function multiplyAddBlocked(c: View, a: AnyView, b: AnyView, shape: ProductShape): void {
-  const { m, n, k, lower = false } = shape;
-  const { memory, multiplyTiles } = kernelsWithMemory(aBytes + bBytes + cBytes);
+  const { m, n, k, alpha = 1, lower = false } = shape;
+  const stripBytes = Math.min(stripDepth, k) * tileColumns * Math.ceil(n / tileColumns) * 8;
+  const bBytes = Math.min(stripBytes, stripDepth * blockColumns * 8);
+  const { memory, multiplyTiles } = kernelsWithMemory(bAt + bBytes);
   const scratch: Scratch = {
     a: new Float64Array(memory.buffer, 0, blockRows * blockDepth),
-    b: new Float64Array(memory.buffer, aBytes, blockDepth * blockColumns),
-    tiles: new Float64Array(memory.buffer, aBytes + bBytes, blockRows * blockColumns),
+    tiles: new Float64Array(memory.buffer, aBytes, blockRows * blockColumns),
+    b: new Float64Array(memory.buffer, bAt, bBytes / 8),
     multiplyTiles,
   };
-  for (let j = 0; j < n; j += blockColumns) {
-    const columns = Math.min(blockColumns, n - j);
-    for (let l = 0; l < k; l += blockDepth) {
-      const depth = Math.min(blockDepth, k - l);
-      packPanels(scratch.b, transposed(part(b, l, j)), columns, depth, tileColumns);
+  for (let j = 0; j < n; j += blockColumns)
+    for (let l = 0; l < k; l += stripDepth) {
+      const strip = { columns: Math.min(blockColumns, n - j), depth: Math.min(stripDepth, k - l) };
+      packStrip(scratch.b, part(b, l, j), strip);
       for (let i = lower ? j - (j % blockRows) : 0; i < m; i += blockRows) {
         const rows = Math.min(blockRows, m - i);
-        packPanels(scratch.a, part(a, i, l), rows, depth, tileRows);
-        const block = { rows, columns, depth, alpha: shape.alpha ?? 1 };
-        multiplyBlock(part(c, i, j), scratch, block, lower ? i - j : undefined);
+        const block = { ...strip, rows, diagonal: lower ? i - j : strip.columns };
+        multiplyBlock(scratch, part(a, i, l), block);
+        addTiles(part(c, i, j), scratch.tiles, block, alpha);
       }
     }
-  }
 }
 
 interface Scratch {
   readonly a: Float64Array;
-  readonly b: Float64Array;
   readonly tiles: Float64Array;
+  readonly b: Float64Array;
   readonly multiplyTiles: Kernels['multiplyTiles'];
 }
 
-interface Block {
-  readonly rows: number;
+interface Strip {
   readonly columns: number;
   readonly depth: number;
-  readonly alpha: number;
 }
 
-/** Adds the product of the packed panels to a block of C; of row i only columns up to `i + diagonal`. */
-function multiplyBlock(c: View, scratch: Scratch, block: Block, diagonal = block.columns): void {
-  const { rows, columns, depth, alpha } = block;
+interface Block extends Strip {
+  readonly rows: number;
+  /** Of row i only columns up to `i + diagonal` are computed. */
+  readonly diagonal: number;
+}
+
+const padded = (size: number, tile: number): number => tile * Math.ceil(size / tile);
+
+/** Packs a strip of B: stretch after stretch of the sum, each in panels of columns. */
+function packStrip(panels: Float64Array, b: AnyView, { columns, depth }: Strip): void {
+  const width = padded(columns, tileColumns);
+  for (let l = 0; l < depth; l += blockDepth) {
+    const stretch = Math.min(blockDepth, depth - l);
+    const at = l * width;
+    const own = panels.subarray(at, at + stretch * width);
+    packPanels(own, transposed(part(b, l, 0)), columns, stretch, tileColumns);
+  }
+}
+
+/** The first row of tiles that a column of tiles has. */
+const firstTileOf = (column: number, { diagonal }: Block): number =>
+  Math.max(0, Math.floor((column - diagonal) / tileRows));
+
+/** The product of rows of A with the packed strip of B as columns of tiles, each `blockRows` high. */
+function multiplyBlock(scratch: Scratch, a: AnyView, block: Block): void {
+  const { rows, columns, depth } = block;
   const rowTiles = Math.ceil(rows / tileRows);
-  for (let column = 0; column < columns; column += tileColumns) {
-    const firstTile = Math.max(0, Math.floor((column - diagonal) / tileRows));
-    if (firstTile >= rowTiles) break;
-    const row = firstTile * tileRows;
-    const panelA = row * depth * 8;
-    const panelB = aBytes + column * depth * 8;
-    scratch.multiplyTiles(panelA, panelB, aBytes + bBytes, rowTiles - firstTile, depth);
-    const size = { rows: rows - row, columns: Math.min(tileColumns, columns - column) };
-    addTiles(part(c, row, column), scratch.tiles, size, alpha, row + diagonal - column);
+  const width = padded(columns, tileColumns);
+  scratch.tiles.fill(0, 0, blockRows * width);
+  for (let l = 0; l < depth; l += blockDepth) {
+    const stretch = Math.min(blockDepth, depth - l);
+    packPanels(scratch.a, part(a, 0, l), rows, stretch, tileRows);
+    for (let column = 0; column < columns; column += tileColumns) {
+      const first = firstTileOf(column, block);
+      if (first >= rowTiles) break;
+      const row = first * tileRows;
+      scratch.multiplyTiles(
+        row * stretch * 8,
+        bAt + (l * width + column * stretch) * 8,
+        aBytes + (column * blockRows + row * tileColumns) * 8,
+        rowTiles - first,
+        stretch,
+      );
+    }
   }
 }
 
@@ -167,20 +198,18 @@ function packPanels(
   }
 }
 
-/** Adds a column of tiles to C; of row i only the columns up to `i + diagonal`. */
-function addTiles(
-  c: View,
-  tiles: Float64Array,
-  size: { rows: number; columns: number },
-  alpha: number,
-  diagonal: number,
-): void {
+/** Adds the tiles of a block to C. */
+function addTiles(c: View, tiles: Float64Array, block: Block, alpha: number): void {
   const { data, offset, rowStride, columnStride } = c;
-  for (let i = 0; i < size.rows; i++) {
-    const tile = i * tileColumns;
-    const columns = Math.min(size.columns, i + diagonal + 1);
+  const { rows, columns, diagonal } = block;
+  for (let i = 0; i < rows; i++) {
+    const end = Math.min(columns, i + diagonal + 1);
     let at = offset + i * rowStride;
-    for (let j = 0; j < columns; j++, at += columnStride) data[at]! += alpha * tiles[tile + j]!;
+    for (let column = 0; column < end; column += tileColumns) {
+      const tile = column * blockRows + i * tileColumns;
+      const count = Math.min(tileColumns, end - column);
+      for (let j = 0; j < count; j++, at += columnStride) data[at]! += alpha * tiles[tile + j]!;
+    }
   }
 }
 
