@@ -160,16 +160,22 @@ const trimmed = (value: Tensor, count: number): Tensor => {
 /** Bytes that one value of a batch may have. */
 const maxValueBytes = 2 ** 28;
 
-/** Samples per run: all batches alike as far as possible. @param sizes of all symbols but that of the batch. */
-function batchSizeFor(
-  graph: Graph,
-  samples: number,
-  sizes: Readonly<Record<string, number>>,
-): number {
-  const { types } = bindSymbols(graph, sizes);
-  const largest = [...types.values()].reduce((most, type) => Math.max(most, elementsOf(type)), 1);
+/** Samples per run, all batches alike as far as possible, and the sizes of the input's symbols. */
+function bindingOf(
+  { original, dataset, batchSize }: CalibrationOptions,
+  [batch, ...dims]: readonly (number | string)[],
+): { batchSize: number; sizes: Readonly<Record<string, number>> } {
+  const sizes: Record<string, number> = {};
+  dims.forEach((dim, axis) => {
+    if (typeof dim === 'string') sizes[dim] = dataset.sampleShape[axis] as number;
+  });
+  if (typeof batch !== 'string') return { batchSize: batch as number, sizes };
+  const types = [...bindSymbols(original, sizes).types.values()];
+  const largest = types.reduce((most, type) => Math.max(most, elementsOf(type)), 1);
   const most = Math.max(1, Math.min(32, Math.floor(maxValueBytes / (4 * largest))));
-  return Math.ceil(samples / Math.ceil(samples / most));
+  const { samples } = dataset;
+  const chosen = Math.min(batchSize ?? Math.ceil(samples / Math.ceil(samples / most)), samples);
+  return { batchSize: chosen, sizes: { ...sizes, [batch]: chosen } };
 }
 
 /**
@@ -193,19 +199,7 @@ export function createCalibration(options: CalibrationOptions): Calibration {
       `${dataset.name}: samples are [${dataset.sampleShape.join(', ')}], input '${input.name}' wants [${expected.join(', ')}]`,
     );
   if (dataset.samples === 0) throw new DataError(`${dataset.name}: no samples to calibrate on`);
-  const sizes: Record<string, number> = {};
-  expected.forEach((dim, axis) => {
-    if (typeof dim === 'string') sizes[dim] = dataset.sampleShape[axis] as number;
-  });
-  const [batch] = input.type.shape;
-  const batchSize =
-    typeof batch === 'number'
-      ? batch
-      : Math.min(
-          options.batchSize ?? batchSizeFor(original, dataset.samples, sizes),
-          dataset.samples,
-        );
-  if (typeof batch === 'string') sizes[batch] = batchSize;
+  const { batchSize, sizes } = bindingOf(options, input.type.shape);
   const indices = [...batchesOf(dataset.samples, batchSize)];
   const prints = createFingerprints();
   const cache = createCache(cacheBytes);
