@@ -4,6 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
+  bindSymbols,
   accuracyMetric,
   DataError,
   syntheticDataset,
@@ -140,7 +141,7 @@ export const modelPath = (name: NetworkName, { models }: Settings): string => {
 /** Opens a network with its data. */
 export async function openNetwork(name: NetworkName, settings: Settings): Promise<Network> {
   const { preprocess, samples } = sourceOf(name);
-  const graph = await readModel(modelPath(name, settings));
+  const model = await readModel(modelPath(name, settings));
   const parts = preprocess
     ? cifarParts(settings, preprocess)
     : await denoisingData(join(settings.models, 'data'));
@@ -150,5 +151,14 @@ export async function openNetwork(name: NetworkName, settings: Settings): Promis
     samples: used,
     ...(preprocess && { preprocess }),
   });
-  return { graph, synthetic, samples: used, ...parts };
+  return { graph: sized(model, parts.calibration.sampleShape), synthetic, samples: used, ...parts };
+}
+
+/** The network for samples of one shape: decompositions need to know rows and columns. */
+function sized(graph: Graph, sampleShape: readonly number[]): Graph {
+  const [, ...dims] = graph.inputs[0]?.type.shape ?? [];
+  const named = dims.flatMap((dim, axis) =>
+    typeof dim === 'string' ? [[dim, sampleShape[axis] as number] as const] : [],
+  );
+  return bindSymbols(graph, Object.fromEntries(named));
 }
