@@ -19,8 +19,12 @@ const photos = {
   heldOut: ['chelsea.png', 'coins.png', 'gravel.png', 'rocket.jpg'],
 };
 
-/** Tiles of `size`×`size` that cover the image's central `across`×`across`, values in 0..1. */
-async function tilesOf(path: string, size: number, across: number): Promise<Float32Array[]> {
+/** Rows and columns of tiles, and of the part of each image that they cover. */
+const size = 64;
+const across = 256;
+
+/** Tiles that cover the image's middle, values in 0..1. */
+async function tilesOf(path: string): Promise<Float32Array[]> {
   const { width, height } = await sharp(path).metadata();
   const [left, top] = [width, height].map((side) => Math.floor((side - across) / 2)) as [
     number,
@@ -48,13 +52,8 @@ interface Pairs {
   readonly clean: Dataset;
 }
 
-async function pairs(
-  paths: readonly string[],
-  size: number,
-  across: number,
-  seed: number,
-): Promise<Pairs> {
-  const tiles = (await Promise.all(paths.map((path) => tilesOf(path, size, across)))).flat();
+async function pairs(paths: readonly string[], seed: number): Promise<Pairs> {
+  const tiles = (await Promise.all(paths.map(tilesOf))).flat();
   const random = createRandom(seed);
   const dataset = (noise: number): Dataset => {
     const data = new Float32Array(tiles.length * size * size);
@@ -78,9 +77,9 @@ export async function denoisingData(
     join(folder, 'set12', `${String(index + 1).padStart(2, '0')}.png`),
   );
   const [calibration, heldOut, test] = [
-    await pairs(photos.calibration.map(photo), 48, 240, 1),
-    await pairs(photos.heldOut.map(photo), 128, 256, 2),
-    await pairs(set12, 128, 256, 3),
+    await pairs(photos.calibration.map(photo), 1),
+    await pairs(photos.heldOut.map(photo), 2),
+    await pairs(set12, 3),
   ];
   return {
     calibration: calibration.noisy,

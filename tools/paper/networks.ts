@@ -4,8 +4,8 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  bindSymbols,
   accuracyMetric,
+  bindSymbols,
   DataError,
   syntheticDataset,
   type Dataset,
@@ -77,7 +77,7 @@ export const networks = {
     title: 'DnCNN of cszn/KAIR, denoising at σ = 25',
     model: 'models/dncnn-25-kair/dncnn_25.onnx',
     foreign: true,
-    samples: 96,
+    samples: 80,
   },
 } satisfies Record<string, Source>;
 export type NetworkName = keyof typeof networks;
