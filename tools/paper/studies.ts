@@ -55,7 +55,7 @@ const alone = (name: Abbreviation): string[] => [
   `fold-batch-norm, ${passes[name]}{macs=$x, ${relu}}`,
 ];
 
-/** In stacks of two the later pass takes two thirds of the logarithm: in trials at 3x it was better than even shares. */
+/** In stacks of two the later pass takes two thirds of the logarithm of the ratio. */
 const pair = (...names: [Abbreviation, Abbreviation]): string[] => [stack(names, [1, 2])];
 
 const mixed = [`fold-batch-norm, decompose{macs=$x, ${relu}}`];
