@@ -5,7 +5,7 @@ import type { KernelChoices } from './choice.ts';
 import type { Emitter, KernelContext, Pointer } from './kernel.ts';
 import type { ConvKernel } from './kernels/conv-candidates.ts';
 import { denseStrides, type Address, type View } from './layout.ts';
-import { writeStrided } from './transfer.ts';
+import type { Packing } from './packing.ts';
 
 /** Bytes after the last buffer that vector loads may touch. */
 export const slackBytes = 1024;
@@ -13,11 +13,10 @@ export const slackBytes = 1024;
 export const mostPages = 65536;
 const alignment = 64;
 
-/** Fills its place once the memory exists. */
-interface WeightBlock {
+/** Where packed weights go: bytes from the first one. */
+export interface WeightBlock extends Packing {
   readonly offset: number;
   readonly floats: number;
-  readonly fill: (target: Float32Array) => void;
 }
 
 /** Scratch memory used at one step. */
@@ -40,7 +39,7 @@ export class PlanContext implements KernelContext {
   private readonly module: ModuleBuilder;
   private readonly functions = new Map<string, string>();
   private readonly builders = new Map<string, Emitter>();
-  private readonly blocks: WeightBlock[] = [];
+  readonly blocks: WeightBlock[] = [];
   private readonly constantViews = new Map<string, View>();
 
   constructor(options: {
@@ -78,9 +77,8 @@ export class PlanContext implements KernelContext {
     if (view || !constant || !isFloat32(constant)) return view;
     const { shape, data } = constant;
     const strides = denseStrides(shape);
-    const address = this.weights(data.length, (target) =>
-      writeStrided(target, strides, shape, data),
-    );
+    const order = { kind: 'strided', strides, shape } as const;
+    const address = this.weights(data.length, { order, source: data });
     const made: View = { shape, strides, address };
     this.constantViews.set(value, made);
     return made;
@@ -117,17 +115,16 @@ export class PlanContext implements KernelContext {
     return builder;
   }
 
-  weights(floats: number, fill: (target: Float32Array) => void): Address {
+  weights(floats: number, packing: Packing | undefined): Address {
     const offset = this.weightBytes;
-    this.blocks.push({ offset, floats, fill });
+    if (packing) this.blocks.push({ ...packing, offset, floats });
     this.weightBytes = Math.ceil((offset + 4 * floats) / alignment) * alignment;
     return { space: 'weights', buffer: 0, offset };
   }
 
   table(values: readonly number[]): Address {
-    return this.weights(values.length, (target) =>
-      new Int32Array(target.buffer, target.byteOffset, values.length).set(values),
-    );
+    const source = Int32Array.from(values);
+    return this.weights(values.length, { order: { kind: 'plain' }, source });
   }
 
   scratch(floats: number): Address {
@@ -137,12 +134,6 @@ export class PlanContext implements KernelContext {
       buffer: this.firstScratch + this.scratchRequests.length - 1,
       offset: 0,
     };
-  }
-
-  /** Packs all weights into memory that starts at `base`. */
-  fillWeights(memory: ArrayBuffer, base: number): void {
-    for (const { offset, floats, fill } of this.blocks)
-      fill(new Float32Array(memory, base + offset, floats));
   }
 
   encode(): Uint8Array {

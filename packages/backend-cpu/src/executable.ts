@@ -11,6 +11,7 @@ import {
 import { interpretNode } from '@decouple/ir';
 import { float32, messageOf, sizeOf, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { webAssembly, type WasmMemory } from '@decouple/wasm';
+import { pack } from './packing.ts';
 import type { DelegatedStep, Port, Program, Step } from './plan.ts';
 import { mostPages } from './context.ts';
 import { Team } from './team.ts';
@@ -88,7 +89,8 @@ export class CpuExecutable implements Executable {
   ): Promise<CpuExecutable> {
     const executable = new CpuExecutable(program, fma, notes);
     const memory = createMemory(program);
-    program.fillWeights(memory.buffer);
+    for (const { address, floats, ...packing } of program.packings)
+      pack(new Float32Array(memory.buffer, address, floats), packing);
     const module = await webAssembly.compile(program.module);
     const { exports } = await webAssembly.instantiate(module, { env: { memory } });
     executable.heap = new Float32Array(memory.buffer);

@@ -6,3 +6,4 @@ export { describeKernels, type KernelDescription } from './describe-kernels.ts';
 export { commonRates } from './common-rates.ts';
 export { cpuCostModel, predictTimes, type PredictedTime } from './predict.ts';
 export { probeCode, probeRates, probeSamples, type ProbeOptions } from './probe.ts';
+export { compileAhead, type AheadFiles, type AheadOptions } from './ahead/compile-ahead.ts';

@@ -8,6 +8,7 @@ import type { Tensor } from '@decouple/tensor';
 import type { FunctionBuilder, Local, ValueType } from '@decouple/wasm';
 import type { ConvKernel } from './kernels/conv-candidates.ts';
 import type { Address, View } from './layout.ts';
+import type { Packing } from './packing.ts';
 
 export type Emitter = FunctionBuilder<readonly ValueType[]>;
 export type Pointer = Local<'i32'>;
@@ -48,8 +49,8 @@ export interface KernelContext {
     arity: number,
     emit: (f: Emitter, args: Pointer[]) => void,
   ): string;
-  /** Place for packed weights, filled once the memory exists. */
-  weights(floats: number, fill: (target: Float32Array) => void): Address;
+  /** Place for packed weights, filled once the memory exists; zeros without a packing. */
+  weights(floats: number, packing: Packing | undefined): Address;
   /** A table of whole numbers next to the weights. */
   table(values: readonly number[]): Address;
   /** Memory that only this node uses. */

@@ -13,6 +13,7 @@ import { copyCalls } from './kernels/map.ts';
 
 import type { Call, Delegation, KernelContext, KernelPlan } from './kernel.ts';
 import { counterWords, shareWork, type Sharing } from './sharing.ts';
+import type { Packing } from './packing.ts';
 import { planLayout, type Address, type Layout, type View } from './layout.ts';
 import { interleave, regionsOf, stepsOf, type Region } from './regions.ts';
 import { invariant, sizeOf, type Tensor } from '@decouple/tensor';
@@ -65,7 +66,8 @@ export interface Program {
   readonly memoryBytes: number;
   readonly arenaBytes: number;
   readonly weightBytes: number;
-  fillWeights(memory: ArrayBuffer): void;
+  /** What goes where in the packed weights; by byte address. */
+  readonly packings: readonly (Packing & { readonly address: number; readonly floats: number })[];
 }
 
 type UnplacedStep =
@@ -84,6 +86,19 @@ export interface PlanOptions extends ChoiceOptions {
   readonly fma: boolean;
   /** How many threads the calls are split for. Default 1. */
   readonly threads?: number;
+  /** Whether the module has a function `run` that makes all calls. */
+  readonly alone?: boolean;
+}
+
+/** `run()`: all calls, one after the other. */
+function emitRun(context: PlanContext, steps: readonly Step[]): void {
+  const f = context.exported('run', 0);
+  for (const step of steps)
+    if (step.kind === 'kernel')
+      for (const { function: name, args, range = [] } of step.calls) {
+        for (const value of [...args, ...range]) f.i32(value);
+        f.call(context.emitted(name));
+      }
 }
 
 class Planner {
@@ -94,10 +109,12 @@ class Planner {
   private readonly regions: ReadonlyMap<number, Region>;
   private readonly steps: UnplacedStep[] = [];
   private readonly threads: number;
+  private readonly alone: boolean;
 
   constructor(graph: Graph, options: PlanOptions) {
     this.graph = graph;
     this.threads = options.threads ?? 1;
+    this.alone = options.alone ?? false;
     this.known = knownValues(graph);
     const choices = chooseKernels(graph, this.known, options);
     this.regions = regionsOf(graph, this.known, choices);
@@ -240,6 +257,7 @@ class Planner {
     });
     const placed = this.steps.map((step) => this.placeStep(step, place, portOf));
     const shared = counters ? shareWork(context, placed, place(counters), threads) : undefined;
+    if (this.alone) emitRun(context, placed);
     return {
       graph,
       known,
@@ -251,7 +269,10 @@ class Planner {
       memoryBytes: arenaBase + arenaBytes + slackBytes,
       arenaBytes,
       weightBytes: context.weightBytes,
-      fillWeights: (memory) => context.fillWeights(memory, weightBase),
+      packings: context.blocks.map(({ offset, ...block }) => ({
+        ...block,
+        address: weightBase + offset,
+      })),
     };
   }
 

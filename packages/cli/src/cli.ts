@@ -10,6 +10,7 @@ import { addBench } from './commands/bench.ts';
 import { addBisect } from './commands/bisect.ts';
 import { addCheck } from './commands/check.ts';
 import { addCompare } from './commands/compare.ts';
+import { addCompile } from './commands/compile.ts';
 import { addConvert } from './commands/convert.ts';
 import { addEval } from './commands/eval.ts';
 import { addExport } from './commands/export.ts';
@@ -37,6 +38,7 @@ const commands = [
   addBisect,
   addReproduce,
   addConvert,
+  addCompile,
 ];
 
 function createProgram(io: Io, version: string): Command {

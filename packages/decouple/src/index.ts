@@ -26,7 +26,13 @@ export type {
   NodeTime,
   Tensors,
 } from '@decouple/backend';
-export { commonRates, cpuCostModel } from '@decouple/backend-cpu';
+export {
+  commonRates,
+  compileAhead,
+  cpuCostModel,
+  type AheadFiles,
+  type AheadOptions,
+} from '@decouple/backend-cpu';
 export type { Rates } from '@decouple/cost-model';
 export {
   createCalibration,

@@ -1,4 +1,5 @@
 export { prepareNode } from '@decouple/backend-cpu/node';
+export * from './node/ahead.ts';
 export * from './node/backends.ts';
 export * from './node/check.ts';
 export { writeFileWhole, writeNpy } from './node/files.ts';

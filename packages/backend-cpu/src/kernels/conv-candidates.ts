@@ -1,16 +1,17 @@
 /** The kernels among which each convolution has a choice. */
 import type { Work } from '@decouple/cost-model';
 import type { Call, KernelContext } from '../kernel.ts';
+import { emitDepthwise, isDepthwiseLike } from './conv-depthwise.ts';
+import { depthwiseWeights, vectorsOf } from './conv-depthwise-weights.ts';
+import { emitGemm, panelCount, splitOf } from './conv-gemm.ts';
+import { groupWeights } from './conv-gemm-weights.ts';
 import {
-  depthwiseWeights,
-  emitDepthwise,
-  isDepthwiseLike,
-  packDepthwise,
-  vectorsOf,
-} from './conv-depthwise.ts';
-import { emitGemm, groupWeights, packBias, packWeights, panelCount, splitOf } from './conv-gemm.ts';
-import type { ConvGeometry, ConvOperands, ConvShape } from './conv-shape.ts';
-import { paddedChannels } from './gemm-tile.ts';
+  sizesOfWeights,
+  type ConvGeometry,
+  type ConvOperands,
+  type ConvShape,
+} from './conv-shape.ts';
+import { paddedChannels } from './gemm-panels.ts';
 import { depthwiseWork, gemmWork, winogradWork } from './conv-work.ts';
 import { blocksOf, isWinogradLike, planWinograd } from './winograd.ts';
 import type { TileSize } from './winograd-transforms.ts';
@@ -33,12 +34,15 @@ const gemm: ConvCandidate = {
     const name = context.function('gemm', { ...shape, split }, 10, (f, args) =>
       emitGemm(f, args, shape, context.fma, split),
     );
-    const weights = context.weights(shape.groups * groupWeights(shape), (target) =>
-      packWeights(target, weight, shape),
-    );
-    const offsets = context.weights(shape.groups * paddedChannels(shape.outChannels), (target) => {
-      if (bias) packBias(target, bias, shape);
+    const sizes = sizesOfWeights(shape);
+    const weights = context.weights(shape.groups * groupWeights(shape), {
+      order: { kind: 'gemm', sizes },
+      source: weight,
     });
+    const offsets = context.weights(
+      shape.groups * paddedChannels(shape.outChannels),
+      bias && { order: { kind: 'bias', sizes }, source: bias },
+    );
     const [rows, panels] = [shape.batch * shape.outRows, panelCount(shape)];
     const [whole, range] = split === 'rows' ? [panels, rows] : [rows, panels];
     const args = [input, weights, offsets, output, residual, null, 0, whole];
@@ -54,12 +58,14 @@ const depthwise: ConvCandidate = {
     const name = context.function('depthwise', shape, 7, (f, args) =>
       emitDepthwise(f, args, shape, context.fma),
     );
-    const weights = context.weights(depthwiseWeights(shape), (target) =>
-      packDepthwise(target, weight, shape),
-    );
-    const offsets = context.weights(4 * vectorsOf(shape), (target) => {
-      if (bias) target.set(bias);
+    const weights = context.weights(depthwiseWeights(shape), {
+      order: { kind: 'depthwise', sizes: sizesOfWeights(shape) },
+      source: weight,
     });
+    const offsets = context.weights(
+      4 * vectorsOf(shape),
+      bias && { order: { kind: 'plain' }, source: bias },
+    );
     const range = [0, shape.batch * shape.outRows] as const;
     return [{ function: name, args: [input, weights, offsets, output, residual], range }];
   },

@@ -15,29 +15,6 @@ import type { ConvGeometry, ConvShape } from './conv-shape.ts';
 
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
-/** Output vectors of all groups. */
-export const vectorsOf = (shape: ConvShape): number =>
-  Math.ceil((shape.groups * shape.outChannels) / 4);
-
-/** Floats of the packed weights. */
-export const depthwiseWeights = (shape: ConvShape): number =>
-  vectorsOf(shape) * shape.channels * shape.kernel[0] * shape.kernel[1] * 4;
-
-/** [O,I,kh,kw] → [vector][term][kh][kw][4]; lane l of term t is flat input channel 4·t + l of the vector's 4·I. */
-export function packDepthwise(target: Float32Array, source: Float32Array, shape: ConvShape): void {
-  const { channels: terms, kernel } = shape;
-  const taps = kernel[0] * kernel[1];
-  const outputs = shape.groups * shape.outChannels;
-  for (let flat = 0; flat < outputs * terms; flat++) {
-    const vector = Math.floor(flat / (4 * terms));
-    const [term, lane] = [Math.floor((flat % (4 * terms)) / 4), flat % 4];
-    for (let tap = 0; tap < taps; tap++)
-      target[((vector * terms + term) * taps + tap) * 4 + lane] = source[
-        flat * taps + tap
-      ] as number;
-  }
-}
-
 /** Whether this family serves a convolution: one side of each group has one channel, the other few. */
 export const isDepthwiseLike = ({ groups, channels, outChannels }: ConvGeometry): boolean =>
   groups > 1 && ((channels === 1 && outChannels <= 16) || (outChannels === 1 && channels <= 8));

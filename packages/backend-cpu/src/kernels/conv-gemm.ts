@@ -10,43 +10,10 @@
  */
 import { activate, advance, setScaled, storeLanes } from '../emit/simd.ts';
 import type { Emitter, Pointer } from '../kernel.ts';
+import { groupWeights } from './conv-gemm-weights.ts';
 import { isOneLine, type ConvGeometry, type ConvShape, type MapStrides } from './conv-shape.ts';
-import { GemmTile, paddedChannels, panelsOf, tilePixels, type Panel } from './gemm-tile.ts';
-
-/** Floats of the packed weights of one group. */
-export const groupWeights = ({ kernel, channels, outChannels }: ConvGeometry): number =>
-  kernel[0] * kernel[1] * channels * paddedChannels(outChannels);
-
-/** [O,I,kh,kw] → per group [panel][kh][kw][I][16 or the rest], zeros beyond the last channel. */
-export function packWeights(target: Float32Array, source: Float32Array, shape: ConvShape): void {
-  const { groups, channels, outChannels, kernel } = shape;
-  const taps = kernel[0] * kernel[1];
-  for (let group = 0; group < groups; group++)
-    for (let first = 0; first < outChannels; first += 16) {
-      const width = Math.min(16, paddedChannels(outChannels) - first);
-      const base = group * groupWeights(shape) + first * taps * channels;
-      const lanes = Math.min(16, outChannels - first);
-      const from = (group * outChannels + first) * channels * taps;
-      // Reads go along one stream a lane and writes along one a tap, which caches like.
-      for (let channel = 0; channel < channels; channel++)
-        for (let tap = 0; tap < taps; tap++) {
-          const to = base + (tap * channels + channel) * width;
-          let at = from + channel * taps + tap;
-          for (let lane = 0; lane < lanes; lane++, at += channels * taps)
-            target[to + lane] = source[at] as number;
-        }
-    }
-}
-
-/** Bias per group, padded to whole vectors. */
-export function packBias(target: Float32Array, bias: Float32Array, shape: ConvShape): void {
-  const { groups, outChannels } = shape;
-  for (let group = 0; group < groups; group++)
-    target.set(
-      bias.subarray(group * outChannels, (group + 1) * outChannels),
-      group * paddedChannels(outChannels),
-    );
-}
+import { paddedChannels, panelsOf, tilePixels, type Panel } from './gemm-panels.ts';
+import { GemmTile } from './gemm-tile.ts';
 
 /**
  * Rows of output computed for all panels before going on. Weights that stay in the second-level cache are cheap to

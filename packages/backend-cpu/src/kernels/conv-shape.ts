@@ -10,16 +10,28 @@ export interface MapStrides {
   readonly pixel: number;
 }
 
-/** Sizes of a convolution, known before values have places: what kernels are chosen by. */
-export interface ConvGeometry {
-  readonly batch: number;
-  readonly outRows: number;
-  readonly outColumns: number;
+/** Sizes of a convolution's weights. */
+export interface ConvSizes {
   readonly groups: number;
   /** Per group. */
   readonly channels: number;
   readonly outChannels: number;
   readonly kernel: readonly [number, number];
+}
+
+/** Only the sizes of the weights. */
+export const sizesOfWeights = ({
+  groups,
+  channels,
+  outChannels,
+  kernel,
+}: ConvSizes): ConvSizes => ({ groups, channels, outChannels, kernel });
+
+/** Sizes of a convolution, known before values have places: what kernels are chosen by. */
+export interface ConvGeometry extends ConvSizes {
+  readonly batch: number;
+  readonly outRows: number;
+  readonly outColumns: number;
   readonly stride: readonly [number, number];
   readonly dilation: readonly [number, number];
 }

@@ -8,9 +8,9 @@
  *   spill     bytes of results that no cache holds
  */
 import type { Work } from '@decouple/cost-model';
-import { groupWeights } from './conv-gemm.ts';
+import { groupWeights } from './conv-gemm-weights.ts';
 import type { ConvGeometry } from './conv-shape.ts';
-import { paddedChannels, panelsOf, tilePixels } from './gemm-tile.ts';
+import { paddedChannels, panelsOf, tilePixels } from './gemm-panels.ts';
 import { reachOf, type TileSize } from './winograd-transforms.ts';
 
 /** Sums that the tiles of matrix products are made for. */

@@ -153,9 +153,10 @@ export function batchNormalization(
   const perChannel = (valueOf: (channel: number) => number): View => ({
     shape: [channels, ...x.shape.slice(2).map(() => 1)],
     strides: [1, ...x.shape.slice(2).map(() => 0)],
-    address: context.weights(channels, (target) =>
-      target.forEach((_, channel) => (target[channel] = valueOf(channel))),
-    ),
+    address: context.weights(channels, {
+      order: { kind: 'plain' },
+      source: Float32Array.from({ length: channels }, (_, channel) => valueOf(channel)),
+    }),
   });
   const factors = perChannel(factor);
   const offsets = perChannel(

@@ -1,7 +1,7 @@
 /** y = Aᵀ M A + bias + residual, activated: the output transform of Winograd's method. Units are rows of tiles. */
 import { activate, advance, setScaled, storeLanes } from '../emit/simd.ts';
 import type { Emitter, Pointer, Vector } from '../kernel.ts';
-import { paddedChannels } from './gemm-tile.ts';
+import { paddedChannels } from './gemm-panels.ts';
 import { reachOf, WinogradTransforms } from './winograd-transforms.ts';
 import type { WinogradShape } from './winograd.ts';
 

@@ -5,7 +5,8 @@
 import { ReadAhead } from '../emit/read-ahead.ts';
 import { advance, setScaled } from '../emit/simd.ts';
 import type { Emitter, Pointer } from '../kernel.ts';
-import { GemmTile, paddedChannels, panelsOf, tilePixels } from './gemm-tile.ts';
+import { paddedChannels, panelsOf, tilePixels } from './gemm-panels.ts';
+import { GemmTile } from './gemm-tile.ts';
 import type { WinogradShape } from './winograd.ts';
 
 /** Weights larger than this are read ahead: they don't stay in a second-level cache. */

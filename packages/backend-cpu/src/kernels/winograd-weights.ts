@@ -2,8 +2,8 @@
  * U[k, c, o] = G g Gᵀ of each filter, packed as [k][panel][c][16]. A network has millions of filters, so the loops are
  * plain and write whole lines: all k of 16 output channels at once.
  */
-import type { ConvGeometry } from './conv-shape.ts';
-import { paddedChannels } from './gemm-tile.ts';
+import type { ConvSizes } from './conv-shape.ts';
+import { paddedChannels } from './gemm-panels.ts';
 import { reachOf, weightTransforms, type TileSize } from './winograd-transforms.ts';
 
 class FilterTransform {
@@ -41,7 +41,7 @@ class FilterTransform {
 export function packWinograd(
   target: Float32Array,
   source: Float32Array,
-  { channels, outChannels }: ConvGeometry,
+  { channels, outChannels }: ConvSizes,
   tile: TileSize,
 ): void {
   const products = reachOf(tile) ** 2;

@@ -12,15 +12,18 @@
  */
 import type { Call, KernelContext } from '../kernel.ts';
 import type { Address } from '../layout.ts';
-import { packBias } from './conv-gemm.ts';
-import type { ConvGeometry, ConvOperands, ConvShape } from './conv-shape.ts';
+import {
+  sizesOfWeights,
+  type ConvGeometry,
+  type ConvOperands,
+  type ConvShape,
+} from './conv-shape.ts';
 import type { WinogradBlocks } from './conv-work.ts';
-import { paddedChannels, panelsOf } from './gemm-tile.ts';
+import { paddedChannels, panelsOf } from './gemm-panels.ts';
 import { emitWinogradInput } from './winograd-input.ts';
 import { emitWinogradOutput } from './winograd-output.ts';
 import { emitWinogradProduct } from './winograd-product.ts';
 import { reachOf, type TileSize } from './winograd-transforms.ts';
-import { packWinograd } from './winograd-weights.ts';
 
 /** Bytes of V and M in a block, at least: what a second-level cache holds. */
 const blockBytes = 2 << 20;
@@ -84,12 +87,12 @@ export function planWinograd(
   const outputName = context.function('winograd-output', shape, 6, (f, args) =>
     emitWinogradOutput(f, args, shape, fma),
   );
-  const weights = context.weights(products * channels * width, (target) =>
-    packWinograd(target, weight, conv, tile),
-  );
-  const offsets = context.weights(width, (target) => {
-    if (bias) packBias(target, bias, conv);
+  const sizes = sizesOfWeights(conv);
+  const weights = context.weights(products * channels * width, {
+    order: { kind: 'winograd', sizes, tile },
+    source: weight,
   });
+  const offsets = context.weights(width, bias && { order: { kind: 'bias', sizes }, source: bias });
   const v = context.scratch((products * inputStep) / 4);
   const m = context.scratch((products * productStep) / 4);
   const before = (address: Address, bytes: number): Address => ({
