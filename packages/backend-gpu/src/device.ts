@@ -29,6 +29,14 @@ type Native = { name: string; source: string; returnType: Library.GPUVariableTyp
 /** Loops have literal bounds; this only keeps gpu.js from cutting them. */
 const loopMaxIterations = 1 << 24;
 
+/** The classes that gpu.js runs kernels with; another one means that it fell back. */
+const kernelClasses = {
+  webgl2: 'WebGL2Kernel',
+  'headless-gl': 'HeadlessGLKernel',
+  webassembly: 'WebAssemblyKernel',
+  cpu: 'CPUKernel',
+} as const satisfies Record<GpuMode, string>;
+
 /** GLSL for what kernels ask of `Target.native`. */
 function nativesOf(source: string): Native[] {
   const fetched = [
@@ -125,10 +133,8 @@ export class Device {
   /** Calls a kernel and makes sure that gpu.js runs it where it should. */
   private call(kernel: Run, inputs: readonly Resource[]): unknown {
     const result = (kernel as (...inputs: readonly unknown[]) => unknown)(...inputs);
-    const { mode } = kernel.kernel.constructor as unknown as typeof Library.Kernel;
-    const expected = libraryNames[this.mode];
-    if ((mode as string | undefined) !== undefined && mode !== expected)
-      throw new InvariantError(`gpu.js ran a kernel in mode '${mode}' instead of '${expected}'`);
+    if (!(kernel.kernel instanceof this.library[kernelClasses[this.mode]]))
+      throw new InvariantError(`gpu.js ran a kernel in another mode than '${this.mode}'`);
     return result;
   }
 
@@ -194,9 +200,7 @@ export class Device {
 
   dispose(): void {
     if (this.context) {
-      const { WebGL2Kernel, HeadlessGLKernel } = this.library;
-      const kernel = this.mode === 'webgl2' ? WebGL2Kernel : HeadlessGLKernel;
-      kernel.destroyContext(this.context);
+      this.library[kernelClasses[this.mode]].destroyContext(this.context);
     }
   }
 }

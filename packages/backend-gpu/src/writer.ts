@@ -35,20 +35,27 @@ export interface Launch {
  */
 export type Coordinate = string | { readonly offset: number } | ((lane: number) => string);
 
-/** Σ index · factor as text, without what is 0. */
-export function sum(...terms: readonly (readonly [index: string, factor: number])[]): string {
-  const texts = terms.flatMap(([index, factor]) => {
-    if (index === '0' || factor === 0) return [];
-    return [factor === 1 ? index : `${index} * ${factor}`];
-  });
-  if (!texts.length) return '0';
-  return texts.length === 1 && !/[ ]/.test(texts[0] as string)
-    ? (texts[0] as string)
-    : `(${texts.join(' + ')})`;
-}
-
 /** A number as gpu.js reads it. */
 export const literal = (value: number): string => (value < 0 ? `(${value})` : `${value}`);
+
+/** The number that a text is, if it is one. */
+export const numberIn = (text: string): number | undefined =>
+  /^(\d+|\(-\d+\))$/.test(text) ? Number(text.replace(/[()]/g, '')) : undefined;
+
+/** Σ index · factor as text. What is known is added up here: gpu.js takes sums of literals for floats. */
+export function sum(...terms: readonly (readonly [index: string, factor: number])[]): string {
+  let known = 0;
+  const texts: string[] = [];
+  for (const [index, factor] of terms) {
+    const value = numberIn(index);
+    if (value !== undefined) known += value * factor;
+    else if (factor !== 0) texts.push(factor === 1 ? index : `${index} * ${literal(factor)}`);
+  }
+  if (!texts.length) return literal(known);
+  if (known) texts.push(literal(known));
+  const [only] = texts as [string];
+  return texts.length === 1 && /^[\w.]+$/.test(only) ? only : `(${texts.join(' + ')})`;
+}
 
 export const range = (count: number): number[] =>
   Array.from({ length: count }, (_, index) => index);
@@ -88,7 +95,7 @@ export class Writer {
 
   /** Names the value of an expression. */
   let(expression: string): string {
-    if (/^[\w.]+$/.test(expression)) return expression;
+    if (/^[\w.]+$/.test(expression) || numberIn(expression) !== undefined) return expression;
     const name = `v${this.names++}`;
     this.line(`const ${name} = ${expression};`);
     return name;
@@ -120,7 +127,8 @@ export class Writer {
   /** ⌊index / divisor⌋ */
   quotient(index: string, divisor: number): string {
     if (divisor === 1) return index;
-    if (/^\d+$/.test(index)) return `${Math.floor(Number(index) / divisor)}`;
+    const known = numberIn(index);
+    if (known !== undefined) return `${Math.floor(known / divisor)}`;
     return this.let(
       this.target.native
         ? `quotient(${index}, ${divisor})`
@@ -141,7 +149,7 @@ export class Writer {
         break;
       }
       const quotient = this.quotient(rest, size);
-      parts[axis] = this.let(`${rest} - ${quotient} * ${size}`);
+      parts[axis] = this.let(sum([rest, 1], [quotient, -size]));
       rest = quotient;
       left /= size;
     }
@@ -159,7 +167,7 @@ export class Writer {
     if (folded) {
       const rows = this.split('this.thread.y', [...sizes(outer), Math.ceil(blocks / width)]);
       assign(outer, rows);
-      block = this.let(`${rows.at(-1) as string} * ${width} + this.thread.x`);
+      block = this.let(sum([rows.at(-1) as string, width], ['this.thread.x', 1]));
     } else {
       const down = outer.filter((axis) => (rowStrides[axis] as number) > 0);
       const right = outer.filter((axis) => (columnStrides[axis] as number) > 0);
@@ -174,10 +182,7 @@ export class Writer {
 
   /** The thread's channel in a lane. */
   channel(lane: number, offset = 0): string {
-    const { lanes } = this.storage;
-    const at = lanes === 1 ? this.block : sum([this.block, lanes]);
-    const moved = lane + offset;
-    return moved === 0 ? at : `(${at} + ${literal(moved)})`;
+    return sum([this.block, this.storage.lanes], [literal(lane + offset), 1]);
   }
 
   /** The thread's own place in the result, as coordinates. */
@@ -221,7 +226,7 @@ export class Writer {
     if (folded) {
       const fold = this.quotient(block, width);
       const row = sum([strided(rowStrides), 1], [fold, 1]);
-      return this.fetch(name, native, row, `${block} - ${fold} * ${width}`);
+      return this.fetch(name, native, row, sum([block, 1], [fold, -width]));
     }
     const column = sum([strided(columnStrides), 1], [block, 1]);
     return this.fetch(name, native, strided(rowStrides), column);
@@ -243,7 +248,8 @@ export class Writer {
   /** One of four expressions by an index from 0 to 3. */
   pick(lanes: readonly string[], index: string): string {
     if (lanes.length === 1) return lanes[0] as string;
-    if (/^\d+$/.test(index)) return lanes[Number(index)] as string;
+    const known = numberIn(index);
+    if (known !== undefined) return lanes[known] as string;
     const [a, b, c, d] = lanes;
     return `(${index} < 1 ? ${a} : (${index} < 2 ? ${b} : (${index} < 3 ? ${c} : ${d})))`;
   }
@@ -253,9 +259,7 @@ export class Writer {
     const { laneAxis, lanes } = this.storages(value);
     const channel = this.let(indices[laneAxis] as string);
     const block = this.quotient(channel, lanes);
-    const lane = /^\d+$/.test(channel)
-      ? `${Number(channel) % lanes}`
-      : this.let(`${channel} - ${block} * ${lanes}`);
+    const lane = lanes === 1 ? '0' : this.let(sum([channel, 1], [block, -lanes]));
     return this.pick(this.lanesOf(this.texelAt(value, indices, block), lanes), lane);
   }
 

@@ -69,7 +69,7 @@ export function slice(node: NodeOf<'slice'>, context: KernelContext): KernelPlan
       coordinates[axis] =
         step === 1 && axis === w.storage.laneAxis
           ? { offset: first }
-          : from(w, axis, (index) => `(${literal(first)} + ${index} * ${literal(step)})`);
+          : from(w, axis, (index) => sum([index, step], [literal(first), 1]));
     });
     return coordinates;
   });
@@ -96,12 +96,13 @@ export function pad(node: NodeOf<'pad'>, context: KernelContext): KernelPlan | D
     return { delegate: `no kernel for padding in mode ${mode} by so much` };
   const w = context.writer(output);
   const padded = shape.map((_, axis) => axis).filter((axis) => pads[axis] || most(axis) > 0);
-  const source = (axis: number, lane: number): string =>
-    `(${indexOf(w, axis, lane)} - ${literal(pads[axis] as number)})`;
+  const back = (index: string, axis: number): string =>
+    sum([index, 1], [literal(-(pads[axis] as number)), 1]);
+  const source = (axis: number, lane: number): string => back(indexOf(w, axis, lane), axis);
   const coordinates = w.own();
   for (const axis of padded)
     coordinates[axis] = from(w, axis, (index) =>
-      inward[mode](`(${index} - ${literal(pads[axis] as number)})`, shape[axis] as number),
+      inward[mode](back(index, axis), shape[axis] as number),
     );
   const lanes = w.read(input, coordinates);
   if (mode !== 'constant' || !padded.length) return { kernel: 'pad', launches: [w.launch(lanes)] };
@@ -133,7 +134,9 @@ function joined(
   const copy = (place: number, lanes: readonly number[]): void => {
     const coordinates = w.own();
     const start = starts[place] as number;
-    coordinates[axis] = along ? { offset: -start } : `(${w.position[axis]} - ${start})`;
+    coordinates[axis] = along
+      ? { offset: -start }
+      : sum([w.position[axis] as string, 1], [literal(-start), 1]);
     const elements =
       along && !whole
         ? lanes.map((lane) =>

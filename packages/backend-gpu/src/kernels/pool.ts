@@ -7,7 +7,7 @@ import {
   type KernelPlan,
   type OneOf,
 } from '../kernel.ts';
-import { range, type Writer } from '../writer.ts';
+import { literal, range, sum, type Writer } from '../writer.ts';
 
 /** What a window or a filter does along rows and columns. */
 export interface WindowAttrs {
@@ -36,11 +36,8 @@ export function forTaps(
     const outs = w.storage.shape[2 + axis] as number;
     const [first, last] = [-before, (outs - 1) * stride - before + (kernel - 1) * dilation];
     const own = w.position[2 + axis] as string;
-    const start = stride === 1 ? own : own === '0' ? '0' : `${own} * ${stride}`;
     w.loop(kernel, (tap) => {
-      const moved = tap === '0' ? '' : dilation === 1 ? ` + ${tap}` : ` + ${tap} * ${dilation}`;
-      const back = before ? ` - ${before}` : '';
-      const place = w.let(moved || back ? `(${start}${moved}${back})` : start);
+      const place = w.let(sum([own, stride], [tap, dilation], [literal(-before), 1]));
       const tests = [
         ...(first < 0 ? [`${place} >= 0`] : []),
         ...(last >= size ? [`${place} < ${size}`] : []),
