@@ -40,7 +40,7 @@ async function conformance(only: string): Promise<Results> {
   const query = new URLSearchParams({ mode: 'webgl2', tolerance: `${tolerance}`, only });
   for (const file of await writeNetworks(folder)) query.append('file', file);
   return withPage(folder, async (page, address) => {
-    await page.goto(`${address}?${query}`);
+    await page.goto(`${address}?${query.toString()}`);
     return page.evaluate(
       async () => (globalThis as unknown as { results: Promise<Results> }).results,
     );

@@ -5,8 +5,8 @@
 import { InvariantError, messageOf, UnsupportedError } from '@decouple/tensor';
 import type * as Library from 'gpu.js';
 import { createContext, type GlContext } from './gl.ts';
-import { libraryNames, targetOf, type GpuMode } from './modes.ts';
-import type { Launch, Table, Target } from './writer.ts';
+import { hasTextures, libraryNames, targetOf, type GpuMode } from './modes.ts';
+import { range, type Launch, type Table, type Target } from './writer.ts';
 
 /** A texture, or an array with its size where gpu.js has no textures. */
 export type Resource = Library.Texture | Library.Input;
@@ -19,7 +19,7 @@ export interface Program {
 
 /** A kernel whose result comes back, as rows. */
 export interface Reader {
-  read(inputs: readonly Resource[]): Promise<Float32Array>;
+  read(inputs: readonly Resource[]): Float32Array;
   dispose(): void;
 }
 
@@ -74,13 +74,15 @@ export class Device {
   private readonly library: typeof Library;
   private readonly gpu: Library.GPU;
   private readonly context: GlContext | undefined;
+  private readonly onTextures: boolean;
   private readonly pixel = new Float32Array(4);
 
   /** @throws UnsupportedError when the machine refuses. */
-  constructor(library: typeof Library, mode: GpuMode) {
+  constructor(library: typeof Library, mode: GpuMode, packed: boolean) {
     this.library = library;
     this.mode = mode;
-    this.target = targetOf(mode);
+    this.target = targetOf(mode, packed);
+    this.onTextures = hasTextures(mode);
     try {
       this.gpu = this.open();
     } catch (error) {
@@ -92,10 +94,6 @@ export class Device {
     this.largest = this.context
       ? (this.context.getParameter(this.context.MAX_TEXTURE_SIZE) as number)
       : 2 ** 24;
-  }
-
-  private get onTextures(): boolean {
-    return this.target.lanes === 4;
   }
 
   private open(): Library.GPU {
@@ -146,9 +144,12 @@ export class Device {
   /** Uploads a constant; release it by `free`. */
   constant({ width, height, texels }: Table): Resource {
     if (!this.onTextures) return this.rows(texels, width, height);
-    const column = 'this.thread.x * 4';
-    const row = 'this.thread.y';
-    const source = `function (a0) { return [a0[${row}][${column}], a0[${row}][${column} + 1], a0[${row}][${column} + 2], a0[${row}][${column} + 3]]; }`;
+    const { lanes } = this.target;
+    const elements = range(lanes).map(
+      (lane) => `a0[this.thread.y][this.thread.x * ${lanes} + ${lane}]`,
+    );
+    const result = lanes === 1 ? elements[0] : `[${elements.join(', ')}]`;
+    const source = `function (a0) { return ${result}; }`;
     const kernel = this.kernel(
       { source, storage: { width, height } as Launch['storage'] },
       {},
@@ -157,7 +158,9 @@ export class Device {
         immutable: true,
       },
     );
-    const texture = this.call(kernel, [this.rows(texels, 4 * width, height)]) as Library.Texture;
+    const texture = this.call(kernel, [
+      this.rows(texels, lanes * width, height),
+    ]) as Library.Texture;
     // The texture outlives the kernel, whose copy of the numbers goes.
     kernel.destroy();
     return texture;
@@ -184,9 +187,10 @@ export class Device {
 
   reader(launch: Launch): Reader {
     const { width } = launch.storage;
-    const kernel = this.kernel(launch, {}, this.mode === 'webgl2' ? { asyncMode: true } : {});
+    // Waiting in turns of the event loop (`asyncMode`) was measured to cost more than the network itself.
+    const kernel = this.kernel(launch, {}, {});
     return {
-      read: async (inputs) => flat((await this.call(kernel, inputs)) as Float32Array[], width),
+      read: (inputs) => flat(this.call(kernel, inputs) as Float32Array[], width),
       dispose: () => kernel.destroy(),
     };
   }
@@ -199,8 +203,6 @@ export class Device {
   }
 
   dispose(): void {
-    if (this.context) {
-      this.library[kernelClasses[this.mode]].destroyContext(this.context);
-    }
+    if (this.context) this.library[kernelClasses[this.mode]].destroyContext(this.context);
   }
 }

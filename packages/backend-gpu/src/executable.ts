@@ -16,7 +16,7 @@ import { fromTexels, toTexels } from './storage.ts';
 import type { Launch } from './writer.ts';
 
 /** A step made runnable. */
-type Action = () => void | Promise<void>;
+type Action = () => void;
 
 export class GpuExecutable implements Executable {
   private readonly plan: Plan;
@@ -30,8 +30,6 @@ export class GpuExecutable implements Executable {
   private readonly host = new Map<string, Tensor>();
   private readonly actions: readonly Action[];
   private alive = true;
-  /** Runs share textures, so they come one after another. */
-  private last: Promise<unknown> = Promise.resolve();
 
   /** @param release called once when disposed. */
   constructor(plan: Plan, device: Device, notes: readonly string[], release: () => void) {
@@ -96,8 +94,8 @@ export class GpuExecutable implements Executable {
   private downloadAction({ value, launch, shape }: DownloadStep): Action {
     const reader = this.device.reader(launch);
     this.kernels.push(reader);
-    return async () => {
-      const texels = await reader.read([this.resource(value)]);
+    return () => {
+      const texels = reader.read([this.resource(value)]);
       const data = launch.storage.folded
         ? fromTexels(launch.storage, texels)
         : texels.subarray(0, sizeOf(shape));
@@ -133,40 +131,29 @@ export class GpuExecutable implements Executable {
     );
   }
 
-  /** Runs `task` when all before it are done. */
-  private inTurn<T>(task: () => Promise<T>): Promise<T> {
-    const turn = this.last.then(task, task);
-    this.last = turn.catch(() => undefined);
-    return turn;
+  // eslint-disable-next-line @typescript-eslint/require-await -- errors must come as rejections
+  async run(inputs: Tensors): Promise<Record<string, Tensor>> {
+    this.load(inputs);
+    for (const action of this.actions) action();
+    const results = this.results();
+    this.host.clear();
+    return results;
   }
 
-  run(inputs: Tensors): Promise<Record<string, Tensor>> {
-    return this.inTurn(async () => {
+  // eslint-disable-next-line @typescript-eslint/require-await -- errors must come as rejections
+  async profile(inputs: Tensors, runs: number): Promise<readonly NodeTime[]> {
+    const times = new StepTimes(this.actions.length);
+    for (let run = 0; run < runs; run++) {
       this.load(inputs);
-      try {
-        for (const action of this.actions) await action();
-        return this.results();
-      } finally {
-        this.host.clear();
-      }
-    });
-  }
-
-  profile(inputs: Tensors, runs: number): Promise<readonly NodeTime[]> {
-    return this.inTurn(async () => {
-      const times = new StepTimes(this.actions.length);
-      for (let run = 0; run < runs; run++) {
-        this.load(inputs);
-        for (const [step, action] of this.actions.entries()) {
-          const start = performance.now();
-          await action();
-          this.device.finish();
-          times.add(step, performance.now() - start);
-        }
-        this.host.clear();
-      }
-      return times.summary(this.plan.steps.map((step) => describe(step)));
-    });
+      this.actions.forEach((action, step) => {
+        const start = performance.now();
+        action();
+        this.device.finish();
+        times.add(step, performance.now() - start);
+      });
+      this.host.clear();
+    }
+    return times.summary(this.plan.steps.map((step) => describe(step)));
   }
 
   info(): ExecutableInfo {

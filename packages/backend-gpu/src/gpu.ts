@@ -12,6 +12,11 @@ import { planGraph } from './plan.ts';
 export interface GpuOptions {
   /** What gpu.js runs on. Default: the first there is of 'webgl2', 'headless-gl' and 'webassembly'. */
   readonly mode?: GpuMode;
+  /**
+   * Whether texels of textures hold four channels. Default true; one to a texel is how gpu.js is mostly used, slower, and
+   * there to compare with.
+   */
+  readonly packed?: boolean;
 }
 
 /** Numbers that half precision would change. */
@@ -73,9 +78,9 @@ class SharedDevice {
   }
 }
 
-async function openDevice(mode: GpuMode | undefined): Promise<Device> {
+async function openDevice({ mode, packed = true }: GpuOptions): Promise<Device> {
   const library = await loadLibrary();
-  const device = new Device(library, chooseMode(library, mode));
+  const device = new Device(library, chooseMode(library, mode), packed);
   await requirePrecision(device);
   return device;
 }
@@ -96,7 +101,7 @@ export function gpu(options: GpuOptions = {}): Backend {
     compile: async (graph, compileOptions): Promise<Executable> => {
       requireSupport(backend, graph);
       const bound = bindForCompile(graph, compileOptions?.bind);
-      const device = await shared.acquire(() => openDevice(mode));
+      const device = await shared.acquire(() => openDevice(options));
       try {
         const plan = planGraph(bound, device.target, device.largest);
         const notes = [`gpu.js mode ${device.mode}${mode ? '' : ', the best there is here'}`];

@@ -18,13 +18,14 @@ export const libraryNames = {
   cpu: 'cpu',
 } as const satisfies Record<GpuMode, string>;
 
-const targets: Readonly<Record<GpuMode, Target>> = {
-  webgl2: { lanes: 4, native: true },
-  'headless-gl': { lanes: 4, native: false },
-  webassembly: { lanes: 1, native: false },
-  cpu: { lanes: 1, native: false },
-};
-export const targetOf = (mode: GpuMode): Target => targets[mode];
+/** Whether values are textures. */
+export const hasTextures = (mode: GpuMode): boolean => mode === 'webgl2' || mode === 'headless-gl';
+
+/** What kernels are written for. @param packed whether textures hold four channels to a texel. */
+export const targetOf = (mode: GpuMode, packed: boolean): Target =>
+  hasTextures(mode) && packed
+    ? { lanes: 4, native: mode === 'webgl2' }
+    : { lanes: 1, native: false };
 
 /** How to come by a mode that is not there. */
 const advice: Readonly<Record<GpuMode, string>> = {

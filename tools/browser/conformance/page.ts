@@ -1,3 +1,4 @@
+/// <reference lib="dom" />
 /**
  * The conformance suite of the GPU backend in a page: op samples, random networks, test models, and the networks whose
  * files the query names. Results are left in `window.results` for the tool that opened the page.
@@ -21,7 +22,7 @@ const mode = (query.get('mode') ?? 'webgl2') as GpuMode;
 
 async function fileCase(name: string): Promise<ConformanceCase> {
   const bytes = new Uint8Array(await (await fetch(`./${name}`)).arrayBuffer());
-  const graph = bindSymbols((await importOnnx(bytes)).graph, { N: 1 });
+  const graph = bindSymbols(importOnnx(bytes).graph, { N: 1 });
   return { name: `file: ${name}`, graph, inputs: randomInputs(graph) };
 }
 

@@ -3,9 +3,10 @@
  *
  *   y[o] = act( b[o] + Σ_tap Σ_i W[o,i,tap] · x[pixel(tap), g·I + i] + r[o] )
  *
- * Three ways to walk the channels of a group, by its inputs I and outputs O:
+ * Four ways to walk the channels of a group, by its inputs I and outputs O:
  *   blocks     O and I are multiples of the lanes (or there is one group): texels of inputs, times a matrix of lanes
  *   pattern    the outputs of a texel read whole texels, always the same lanes of them: depthwise, sums of terms
+ *   multiples  depthwise with a multiplier of 2, 4, 8, …: the inputs of all lanes are in one texel
  *   elements   anything else: one element for each lane
  */
 import type { Activation, NodeOf } from '@decouple/ir';
@@ -151,6 +152,34 @@ const elements: Walk = (w, layer, totals) => {
   };
 };
 
+/** Row a tap, column an output block. */
+const multiples: Walk = (w, layer, totals) => {
+  const { lanes } = w.target;
+  const { groups, outputs, weight } = layer;
+  const [taps, multiplier] = [tapsOf(layer), outputs / groups];
+  const width = Math.ceil(outputs / lanes);
+  const texels = new Float32Array(width * taps * lanes);
+  for (let o = 0; o < outputs; o++)
+    for (let tap = 0; tap < taps; tap++)
+      texels[(tap * width + Math.floor(o / lanes)) * lanes + (o % lanes)] = weight[
+        o * taps + tap
+      ] as number;
+  const fetch = w.table({ width, height: taps, texels });
+  const first = w.quotient(w.let(w.channel(0)), multiplier);
+  const block = w.quotient(first, lanes);
+  const start = w.let(sum([first, 1], [block, -lanes]));
+  return (read, _, tap) => {
+    const x = read(block);
+    const factors = w.lanesOf(fetch(tap, w.block));
+    const own = range(Math.max(1, lanes / multiplier)).map((place) =>
+      w.let(w.pick(x, w.let(sum([start, 1], [`${place}`, 1])))),
+    );
+    totals.forEach((total, lane) =>
+      w.line(`${total} += ${own[Math.floor(lane / multiplier)]} * ${factors[lane]};`),
+    );
+  };
+};
+
 /** Texels of inputs that a pattern may hold at once. */
 const widestPattern = 16;
 
@@ -159,6 +188,8 @@ function walkOf({ groups, inputs, outputs }: Layer, lanes: number): readonly [st
   if (groups === 1 || (inputs % lanes === 0 && perGroup % lanes === 0)) return ['blocks', blocks];
   const fits = lanes % perGroup === 0 && ((lanes / perGroup) * inputs) % lanes === 0;
   if (fits && inputs <= widestPattern) return [inputs === 1 ? 'depthwise' : 'terms', pattern];
+  const together = lanes % perGroup === 0 || perGroup % lanes === 0;
+  if (inputs === 1 && together) return ['multiples', multiples];
   return ['elements', elements];
 }
 
