@@ -16,7 +16,9 @@ const types: Readonly<Record<string, string>> = {
 /** Serves the files of a folder, isolated so that pages may share memory among threads. */
 async function serve(folder: string): Promise<Server> {
   const server = createServer((request, response) => {
-    const path = normalize(decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname));
+    const path = normalize(
+      decodeURIComponent(new URL(request.url ?? '/', 'http://localhost').pathname),
+    );
     const file = join(folder, path === '/' ? 'index.html' : path);
     if (!existsSync(file)) {
       response.writeHead(404).end();

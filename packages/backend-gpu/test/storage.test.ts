@@ -43,7 +43,8 @@ test('vectors beyond a row are folded', () => {
   expect(storage.folded).toBe(true);
   expect([storage.width, storage.height]).toEqual([4096, 10]);
   const data = numbered(storage);
-  expect(fromTexels(storage, toTexels(storage, data))).toEqual(data);
+  const back = fromTexels(storage, toTexels(storage, data));
+  expect(back.every((value, index) => value === data[index])).toBe(true);
 });
 
 test('what no texture holds has no place', () => {

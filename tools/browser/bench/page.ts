@@ -3,7 +3,7 @@
  * Latencies in a page: the networks whose files the query names, on WebGL 2 by gpu.js and by TensorFlow.js, with kernels
  * of one channel to a texel, and in plain loops of JavaScript. Results are left in `window.results`.
  */
-import { difference, type Tensor } from '@decouple/tensor';
+import { difference, float32, type Tensor } from '@decouple/tensor';
 import { bindSymbols, graphBuilder, type Graph } from '@decouple/ir';
 import { fastest, median } from '@decouple/backend';
 import { runPipeline } from '@decouple/pass-manager';
@@ -27,8 +27,8 @@ async function runnersOf(graph: Graph): Promise<{ runs: Record<Engine, Run>; end
         (await executable.run(inputs))[output] as Tensor,
   ) as [Run, Run, Run];
   const network = tfjsNetwork(graph);
-  const tfjs: Run = () =>
-    Promise.resolve({ dtype: 'float32', shape: [1, 10], data: network(x) } as Tensor);
+  const shape = graph.types.get(output)?.shape as number[];
+  const tfjs: Run = () => Promise.resolve(float32(shape, network(x)));
   return {
     runs: { gpu: packed, 'tfjs-webgl': tfjs, 'one channel': single, loops },
     end: () => executables.forEach((executable) => executable.dispose()),
