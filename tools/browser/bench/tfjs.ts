@@ -99,7 +99,7 @@ function operation(node: Node, graph: Graph): (values: Values) => tf.Tensor {
 /** Runs a graph of one input and one output. */
 export function tfjsNetwork(graph: Graph): (input: Tensor) => Float32Array {
   const steps = graph.nodes.map((node) => ({ node, run: operation(node, graph) }));
-  const [{ name }] = graph.inputs as [{ name: string }];
+  const name = graph.inputs[0]?.name as string;
   const output = graph.outputs[0] as string;
   return (input) => {
     const result = tf.tidy(() => {
