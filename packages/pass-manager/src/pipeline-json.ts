@@ -110,14 +110,15 @@ export const pipelineFromJson = (value: unknown, passes: readonly Pass[]): Pipel
   steps: readItems(value, passes, 'pipeline', 0),
 });
 
+/** The JSON Schema of an object of options, as they may be given. */
+export function optionsSchema(options: z.ZodObject): Readonly<Record<string, unknown>> {
+  const own = Object.entries(z.toJSONSchema(options, { io: 'input', unrepresentable: 'any' }));
+  return Object.fromEntries(own.filter(([key]) => key !== '$schema'));
+}
+
 /** The JSON Schema (draft 2020-12) of the JSON form of pipelines over some passes. */
 export function pipelineSchema(passes: readonly Pass[]): Readonly<Record<string, unknown>> {
-  const settings = { io: 'input', unrepresentable: 'any' } as const;
-  const schemaOf = (schema: z.ZodObject): Record<string, unknown> => {
-    const own = Object.entries(z.toJSONSchema(schema, settings));
-    return Object.fromEntries(own.filter(([key]) => key !== '$schema'));
-  };
-  const described = passes.map((pass) => ({ pass, options: schemaOf(pass.options) }));
+  const described = passes.map((pass) => ({ pass, options: optionsSchema(pass.options) }));
   const optional = described.filter(({ options }) => !options.required);
   const items = { $ref: '#/$defs/items' };
   const fields = (properties: object, required: readonly string[], description: string) => ({
@@ -144,7 +145,7 @@ export function pipelineSchema(passes: readonly Pass[]): Readonly<Record<string,
             ),
           ),
           fields(
-            { repeat: items, ...(schemaOf(repeatOptions).properties as object) },
+            { repeat: items, ...(optionsSchema(repeatOptions).properties as object) },
             ['repeat'],
             'runs its passes until the graph no longer changes',
           ),

@@ -236,15 +236,16 @@ const formatKey = (key: string): string => (barePattern.test(key) ? key : JSON.s
 
 const formatEntries = (values: OptionValues): string =>
   `{${Object.entries(values)
-    .map(([key, value]) => `${formatKey(key)}=${formatValue(value)}`)
+    .map(([key, value]) => `${formatKey(key)}=${formatOptionValue(value)}`)
     .join(', ')}}`;
 
-function formatValue(value: OptionValue): string {
+/** A value as the text of a pipeline has it. */
+export function formatOptionValue(value: OptionValue): string {
   if (typeof value === 'number') return formatNumber(value);
   if (typeof value === 'string') return formatString(value);
   if (typeof value === 'boolean') return String(value);
   if (Array.isArray(value))
-    return `[${(value as readonly OptionValue[]).map(formatValue).join(', ')}]`;
+    return `[${(value as readonly OptionValue[]).map(formatOptionValue).join(', ')}]`;
   return formatEntries(value as OptionValues);
 }
 
