@@ -59,7 +59,7 @@ export function Layers({ optimization, speeds, chosen }: LayersProps): JSX.Eleme
         caption={`Layers of the imported network${speed ? `; milliseconds on ${formatSetup(speed)}` : ''}`}
         columns={[
           { header: 'layer' },
-          { header: '' },
+          { header: 'before, after' },
           { header: 'MACs', numbers: true },
           { header: 'parameters', numbers: true },
           ...(speed ? [{ header: 'ms', numbers: true }] : []),
