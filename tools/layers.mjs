@@ -24,4 +24,5 @@ export const layers = {
   decouple: 8,
   report: 9,
   cli: 10,
+  playground: 10,
 };
