@@ -18,6 +18,7 @@ export interface Work {
   readonly settings: Settings;
   readonly cache: Cache;
   readonly processes: number;
+  readonly cachedOnly: boolean;
   readonly log: (line: string) => void;
 }
 
@@ -66,7 +67,7 @@ function measure(
 
 /** Measures all rows, the longest first. @returns outcomes in the order of the rows. */
 export async function measureRows(work: Work): Promise<Outcome[]> {
-  const { rows, settings, cache, processes, log } = work;
+  const { rows, settings, cache, processes, cachedOnly, log } = work;
   const queue = [...rows].sort((a, b) => weightOf(b) - weightOf(a));
   const whole = rows.reduce((sum, row) => sum + weightOf(row), 0);
   const outcomes = new Map<Row, Outcome>();
@@ -83,7 +84,7 @@ export async function measureRows(work: Work): Promise<Outcome[]> {
     let worker = startWorker();
     for (let row = queue.shift(); row; row = queue.shift()) {
       if (!worker.connected) worker = startWorker();
-      const outcome = await measure(worker, { row, settings, cache }, log);
+      const outcome = await measure(worker, { row, settings, cache, cachedOnly }, log);
       outcomes.set(row, outcome);
       report(outcome);
     }

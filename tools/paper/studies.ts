@@ -77,17 +77,17 @@ const vgg = (method: string, families: readonly string[], start: number, paper?:
  * goes first or last: what comes after it is fitted to the pruned network's responses.
  */
 const vggRows: readonly Row[] = [
-  vgg('ND', alone('ND'), 2.9, 1.8),
+  vgg('ND', alone('ND'), 2.65, 1.8),
   vgg('CP', alone('CP'), 1.9, 1.56),
-  vgg('SD', alone('SD'), 2.7, 2.15),
-  vgg('CD', alone('CD'), 1.8, 2.37),
-  vgg('ND+CP', pair('CP', 'ND'), 3, 1.82),
-  vgg('ND+SD', pair('SD', 'ND'), 3, 3.73),
-  vgg('ND+CD', pair('CD', 'ND'), 3, 3.28),
-  vgg('CD+SD', pair('CD', 'SD'), 2.6, 3.58),
-  vgg('CD+SD+CP', [stack(['CD', 'SD', 'CP'], [2, 2, 1])], 2.6, 3.14),
-  vgg('ND+CD+SD', [stack(['CD', 'SD', 'ND'], [1, 1, 1])], 2.8, 3.61),
-  vgg('mixed', mixed, 3.5),
+  vgg('SD', alone('SD'), 2.5, 2.15),
+  vgg('CD', alone('CD'), 1.75, 2.37),
+  vgg('ND+CP', pair('CP', 'ND'), 2.7, 1.82),
+  vgg('ND+SD', pair('SD', 'ND'), 2.7, 3.73),
+  vgg('ND+CD', pair('CD', 'ND'), 2.8, 3.28),
+  vgg('CD+SD', pair('CD', 'SD'), 2.3, 3.58),
+  vgg('CD+SD+CP', [stack(['CD', 'SD', 'CP'], [2, 2, 1])], 2.3, 3.14),
+  vgg('ND+CD+SD', [stack(['CD', 'SD', 'ND'], [1, 1, 1])], 2.6, 3.61),
+  vgg('mixed', mixed, 3.2),
 ];
 
 /** Ratios of ResNets to try first, by drop. */
@@ -128,22 +128,21 @@ const syntheticRows = (network: NetworkName): Row[] =>
   }));
 
 const denoiserRows = [
-  within('dncnn-25', 'mixed', mixed, 0.1, 1.8),
-  within('dncnn-25', 'ND', alone('ND'), 0.1, 1.6),
+  within('dncnn-25', 'mixed', mixed, 0.1, 1.16),
+  within('dncnn-25', 'ND', alone('ND'), 0.1, 1.13),
 ];
 
 /** @param foreign whether the models of others are there, too. */
 export const allRows = (foreign: boolean): Row[] => [
   ...vggRows,
   ...mixedRows('resnet20'),
-  ...atOne('resnet20', ['ND', 'CP', 'SD', 'CD']),
+  ...atOne('resnet20', ['ND']),
   ...syntheticRows('resnet20'),
   ...(foreign
     ? [
         ...mixedRows('resnet20-akamaster'),
-        ...atOne('resnet20-akamaster', ['ND']),
         ...syntheticRows('resnet20-akamaster'),
-        ...mixedRows('resnet32-akamaster'),
+        within('resnet32-akamaster', 'mixed', mixed, 1, 2.3),
         ...denoiserRows,
       ]
     : []),

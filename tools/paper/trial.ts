@@ -141,7 +141,7 @@ export class Bench {
 }
 
 /** Smallest step between ratios of a search. */
-const precision = { quick: 1.2, full: 1.12 };
+const precision = { quick: 1.2, full: 1.2 };
 
 /** Searches the largest ratio within the drop on the held-out images. */
 async function search(row: Row, drop: number, bench: Bench, quick: boolean): Promise<Result> {

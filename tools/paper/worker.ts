@@ -9,6 +9,8 @@ export interface ToWorker {
   readonly row: Row;
   readonly settings: Settings;
   readonly cache: Cache;
+  /** Measure nothing anew: a row that lacks a trial fails. */
+  readonly cachedOnly: boolean;
 }
 export type FromWorker =
   | { readonly kind: 'trial'; readonly trial: Trial }
@@ -18,12 +20,13 @@ export type FromWorker =
 const send = (message: FromWorker): void => void process.send?.(message);
 const opened = new Map<string, Promise<Network>>();
 
-async function work({ row, settings, cache }: ToWorker): Promise<Result> {
+async function work({ row, settings, cache, cachedOnly }: ToWorker): Promise<Result> {
   const network = opened.get(row.network) ?? openNetwork(row.network, settings);
   opened.set(row.network, network);
   const bench = new Bench(row, await network, settings, cache, (trial) =>
     send({ kind: 'trial', trial }),
   );
+  if (cachedOnly) bench.run = () => Promise.reject(new Error('not measured to the end'));
   return runRow(row, bench, settings.quick);
 }
 

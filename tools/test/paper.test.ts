@@ -85,6 +85,7 @@ it('measures a row in a worker, and takes it from the cache the next time', asyn
       settings: { quick: true, models: '' },
       cache: { folder, version: 'test' },
       processes: 1,
+      cachedOnly: false,
       log: (line) => lines.push(line),
     });
   const outcomes = await run([row, failing]);
