@@ -1,6 +1,6 @@
 /**
  * Data for a denoiser of grey images: clean tiles and the same with Gaussian noise (σ = 25 of 255, not clipped).
- * Calibration and held-out tiles come from different photographs, the test tiles from Set12.
+ * Calibration tiles come from photographs, the test tiles from Set12.
  */
 import { join } from 'node:path';
 import {
@@ -14,10 +14,7 @@ import {
 import sharp from 'sharp';
 
 const sigma = 25 / 255;
-const photos = {
-  calibration: ['astronaut.png', 'brick.png', 'coffee.png', 'grass.png', 'retina.jpg'],
-  heldOut: ['chelsea.png', 'coins.png', 'gravel.png', 'rocket.jpg'],
-};
+const photos = ['astronaut.png', 'brick.png', 'coffee.png', 'grass.png', 'retina.jpg'];
 
 /** Rows and columns of tiles, and of the part of each image that they cover. */
 const size = 64;
@@ -71,19 +68,14 @@ async function pairs(paths: readonly string[], seed: number): Promise<Pairs> {
 /** @param folder with the photographs of scikit-image in `photos`, and `set12`. */
 export async function denoisingData(
   folder: string,
-): Promise<{ calibration: Dataset; heldOut: Metric; test: Metric }> {
+): Promise<{ calibration: Dataset; test: Metric }> {
   const photo = (name: string): string => join(folder, 'photos', name);
   const set12 = Array.from({ length: 12 }, (_, index) =>
     join(folder, 'set12', `${String(index + 1).padStart(2, '0')}.png`),
   );
-  const [calibration, heldOut, test] = [
-    await pairs(photos.calibration.map(photo), 1),
-    await pairs(photos.heldOut.map(photo), 2),
-    await pairs(set12, 3),
-  ];
+  const [calibration, test] = [await pairs(photos.map(photo), 1), await pairs(set12, 3)];
   return {
     calibration: calibration.noisy,
-    heldOut: psnrMetric(heldOut.noisy, heldOut.clean),
     test: psnrMetric(test.noisy, test.clean),
   };
 }

@@ -26,7 +26,7 @@ import { allRows, idOf, quickRows, type Row } from './studies.ts';
 import { codeVersion } from './trial.ts';
 
 const notes = {
-  full: 'Calibrated on 1,024 of the first 40,000 CIFAR-10 training images; held-out: 5,000 of the other training images; accuracy on all 10,000 test images.',
+  full: 'Calibrated on 1,024 of the first 40,000 CIFAR-10 training images; accuracy on all 10,000 test images.',
   quick: '**Quick form**: few images, few rows; figures only show that things work.',
 };
 

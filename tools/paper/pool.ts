@@ -3,7 +3,8 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Settings } from './networks.ts';
 import { idOf, type Row } from './studies.ts';
-import type { Cache, Result } from './trial.ts';
+import type { Result } from './rows.ts';
+import type { Cache } from './trial.ts';
 import type { FromWorker, ToWorker } from './worker.ts';
 
 export interface Outcome {
@@ -54,10 +55,8 @@ function measure(
       if (message.kind === 'done') finish({ result: message.result });
       else if (message.kind === 'failed') finish({ failed: message.message });
       else {
-        const { ratio, heldOut, test, seconds } = message.trial;
-        log(
-          `  ${idOf(row)}: ${ratio.toFixed(2)}x, held-out ${heldOut.toFixed(2)}, test ${test.toFixed(2)}, ${seconds.toFixed(0)} s`,
-        );
+        const { ratio, test, seconds } = message.trial;
+        log(`  ${idOf(row)}: ${ratio.toFixed(2)}x, ${test.toFixed(2)}, ${seconds.toFixed(0)} s`);
       }
     };
     worker.on('message', listen).on('exit', died);

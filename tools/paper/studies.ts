@@ -13,7 +13,7 @@ export interface Row {
   readonly calibration: 'images' | 'synthetic' | 'none';
   /** Pipelines with `$` for the share of MACs; of a search the best one counts. */
   readonly families: readonly string[];
-  /** Largest drop on the held-out images, in points or dB; without it the pipelines run at `start` alone. */
+  /** Largest drop, in points or dB; without it the pipelines run at `start` alone. */
   readonly drop?: number;
   /** Ratio of MACs that is tried first. */
   readonly start: number;

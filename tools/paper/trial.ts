@@ -1,12 +1,11 @@
 /**
- * Networks built and measured, and rows made of such trials. Trials are kept in files under a digest of all that they
+ * Networks built and measured. Trials are kept in files under a digest of all that they
  * depend on: a run that was stopped goes on where it was, and what changed sources might change is measured anew.
  */
 import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fillTemplate, searchPipelines, type Trial as Found } from '@decouple/search';
 import { cpu, optimize, totalCost, type Graph } from 'decouple';
 import { writeFileWhole } from 'decouple/node';
 import { inRepository, modelPath, type Network, type Settings } from './networks.ts';
@@ -19,19 +18,10 @@ export interface Trial {
   readonly params: number;
   /** MACs of the original over those of this network. */
   readonly ratio: number;
-  /** Scores: percent or dB. */
-  readonly heldOut: number;
+  /** Score on the test images: percent or dB. */
   readonly test: number;
   /** Of building and measuring. */
   readonly seconds: number;
-}
-
-export interface Result {
-  readonly original: Trial;
-  /** In the order of their ratios. */
-  readonly trials: readonly Trial[];
-  /** The largest ratio within the drop on held-out images; of a fixed row its only trial. */
-  readonly best?: Trial;
 }
 
 const digest = (...parts: readonly (string | Uint8Array)[]): string => {
@@ -117,7 +107,7 @@ export class Bench {
   /** Builds and measures a pipeline, and remembers that. */
   async run(pipeline: string): Promise<{ graph: Graph; trial: Trial }> {
     const started = performance.now();
-    const { graph: original, heldOut, test } = this.network;
+    const { graph: original, test } = this.network;
     const graph = await this.build(pipeline);
     const context = { backend: cpu(), original };
     const { macs, params } = totalCost(graph);
@@ -126,7 +116,6 @@ export class Bench {
       macs,
       params,
       ratio: totalCost(original).macs / macs,
-      heldOut: await heldOut.score(graph, context),
       test: await test.score(graph, context),
       seconds: (performance.now() - started) / 1000,
     };
@@ -138,68 +127,4 @@ export class Bench {
   async trial(pipeline: string): Promise<Trial> {
     return (await this.known(pipeline)) ?? (await this.run(pipeline)).trial;
   }
-}
-
-/** Smallest step between ratios of a search. */
-const precision = { quick: 1.2, full: 1.2 };
-
-/** Searches the largest ratio within the drop on the held-out images. */
-async function search(row: Row, drop: number, bench: Bench, quick: boolean): Promise<Result> {
-  const original = await bench.trial('');
-  const dropOf = ({ heldOut }: Trial): number => original.heldOut - heldOut;
-  const fresh = new Map<Graph, Trial>();
-  const found = await searchPipelines({
-    graph: bench.network.graph,
-    families: quick ? row.families.slice(0, 1) : row.families,
-    limits: { drop },
-    start: row.start,
-    precision: quick ? precision.quick : precision.full,
-    apply: async (pipeline) => {
-      const { graph, trial } = await bench.run(pipeline);
-      fresh.set(graph, trial);
-      return graph;
-    },
-    drop: (graph) => Promise.resolve(dropOf(fresh.get(graph) as Trial)),
-    store: {
-      get: async (pipeline) => {
-        const trial = await bench.known(pipeline);
-        return trial && { macs: trial.macs, params: trial.params, drop: dropOf(trial) };
-      },
-      put: () => Promise.resolve(),
-    },
-  });
-  const trials = await Promise.all(found.trials.map(({ pipeline }) => bench.trial(pipeline)));
-  const { best: chosen } = found;
-  if (chosen) {
-    const family = found.trials.filter(({ family }) => family === chosen.family);
-    trials.push(...(await beyond(drop, bench, original, family)));
-  }
-  const best = trials.find(({ pipeline }) => pipeline === chosen?.pipeline);
-  return { original, trials, ...(best && { best }) };
-}
-
-/** One more trial where those of the best family don't reach the drop on the test images: its curve should cross it. */
-async function beyond(
-  drop: number,
-  bench: Bench,
-  original: Trial,
-  family: readonly Found[],
-): Promise<Trial[]> {
-  const shares = [...family].sort((a, b) => a.share - b.share);
-  const [last] = shares as [Found];
-  if (original.test - (await bench.trial(last.pipeline)).test > drop) return [];
-  return [await bench.trial(fillTemplate(last.family, last.share / 1.15))];
-}
-
-/** Measures a row. */
-export async function runRow(row: Row, bench: Bench, quick: boolean): Promise<Result> {
-  const result =
-    row.drop === undefined ? await fixed(row, bench) : await search(row, row.drop, bench, quick);
-  return { ...result, trials: [...result.trials].sort((a, b) => a.ratio - b.ratio) };
-}
-
-async function fixed({ families, start }: Row, bench: Bench): Promise<Result> {
-  const original = await bench.trial('');
-  const best = await bench.trial(fillTemplate(families[0] as string, 1 / start));
-  return { original, trials: [best], best };
 }

@@ -3,7 +3,8 @@ import { messageOf } from 'decouple';
 import { prepareNode } from 'decouple/node';
 import { openNetwork, type Network, type Settings } from './networks.ts';
 import type { Row } from './studies.ts';
-import { Bench, runRow, type Cache, type Result, type Trial } from './trial.ts';
+import { runRow, type Result } from './rows.ts';
+import { Bench, type Cache, type Trial } from './trial.ts';
 
 export interface ToWorker {
   readonly row: Row;

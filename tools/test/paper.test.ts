@@ -15,7 +15,6 @@ const trial = (ratio: number, test: number): Trial => ({
   macs: 1e6 / ratio,
   params: 1,
   ratio,
-  heldOut: test,
   test,
   seconds: 1,
 });
