@@ -71,7 +71,7 @@ describe('cpu', () => {
   });
 
   test('profile names nodes and kernels', async () => {
-    const executable = await cpu().compile(smallNet());
+    const executable = await cpu({ force: 'gemm' }).compile(smallNet());
     const times = await executable.profile({ x: values(1, 3, 9, 9) }, 3);
     expect(times.map(({ nodes, kernel }) => [kernel, ...nodes].join(' '))).toEqual([
       'convert inputs',
