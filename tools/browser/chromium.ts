@@ -41,6 +41,9 @@ const renderers = {
   swiftshader: ['--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader'],
 } as const;
 
+/** Pages may collect garbage and read the size of their heap. */
+const measuring = ['--js-flags=--expose-gc', '--enable-precise-memory-info'];
+
 function findChromium(): string {
   const found = [process.env['CHROMIUM'], '/usr/bin/chromium', '/usr/bin/chromium-browser'].find(
     (path) => path !== undefined && existsSync(path),
@@ -65,7 +68,7 @@ export async function withPage<T>(
     executablePath,
     headless: true,
     ignoreDefaultArgs: ['--disable-gpu'],
-    args: ['--no-sandbox', '--no-first-run', ...renderers[renderer]],
+    args: ['--no-sandbox', '--no-first-run', ...measuring, ...renderers[renderer]],
   });
   try {
     const page = await context.newPage();

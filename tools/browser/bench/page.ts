@@ -35,6 +35,9 @@ async function runnersOf(graph: Graph): Promise<{ runs: Record<Engine, Run>; end
   };
 }
 
+/** Of the slow engines. */
+const slowRounds = 3;
+
 async function measure(name: string, graph: Graph, rounds: number): Promise<Row> {
   const { runs, end } = await runnersOf(graph);
   const expected = await runs.loops();
@@ -42,14 +45,19 @@ async function measure(name: string, graph: Graph, rounds: number): Promise<Row>
   for (const engine of engines)
     maxRel = Math.max(maxRel, difference(await runs[engine](), expected).maxRel);
   const samples = new Map(engines.map((engine) => [engine, [] as number[]]));
+  const time = async (engine: Engine): Promise<void> => {
+    const start = performance.now();
+    await runs[engine]();
+    samples.get(engine)?.push(performance.now() - start);
+  };
+  // Each goes first in turn: what ran before may slow the next.
   for (let round = 0; round < rounds; round++)
-    for (const engine of engines) {
-      // The slow ones need fewer samples.
-      if (round % 5 && (engine === 'loops' || engine === 'one channel')) continue;
-      const start = performance.now();
-      await runs[engine]();
-      samples.get(engine)?.push(performance.now() - start);
-    }
+    for (const engine of round % 2
+      ? (['gpu', 'tfjs-webgl'] as const)
+      : (['tfjs-webgl', 'gpu'] as const))
+      await time(engine);
+  for (let round = 0; round < slowRounds; round++)
+    for (const engine of ['one channel', 'loops'] as const) await time(engine);
   end();
   const times = Object.fromEntries(
     [...samples].map(([engine, list]) => [
