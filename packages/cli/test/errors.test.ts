@@ -30,9 +30,9 @@ const failures: [string, (p: Workplace) => string[], number, RegExp][] = [
   ],
   [
     'an unknown backend',
-    (p) => ['eval', p.model, '--data', p.data, '--backend', 'gpu'],
+    (p) => ['eval', p.model, '--data', p.data, '--backend', 'tpu'],
     2,
-    /'gpu' is not a backend/,
+    /'tpu' is not a backend/,
   ],
   [
     'missing data',
