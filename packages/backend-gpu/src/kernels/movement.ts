@@ -75,13 +75,17 @@ export function slice(node: NodeOf<'slice'>, context: KernelContext): KernelPlan
   });
 }
 
-/** Where padding reads from, for a place along an axis that may lie outside. */
+const clamped = (at: string, size: number): string =>
+  `(${at} < 0 ? 0 : (${at} > ${size - 1} ? ${size - 1} : ${at}))`;
+const absolute = (of: string): string => `(${of} < 0 ? ${of} * (-1) : ${of})`;
+
+/** Where padding reads from, for a place along an axis that may lie outside. WebGL 1 has no functions of integers. */
 const inward: Readonly<
   Record<'constant' | 'edge' | 'reflect', (at: string, size: number) => string>
 > = {
-  constant: (at, size) => `Math.min(Math.max(${at}, 0), ${size - 1})`,
-  edge: (at, size) => `Math.min(Math.max(${at}, 0), ${size - 1})`,
-  reflect: (at, size) => `(${size - 1} - Math.abs(${size - 1} - Math.abs(${at})))`,
+  constant: clamped,
+  edge: clamped,
+  reflect: (at, size) => `(${size - 1} - ${absolute(`(${size - 1} - ${absolute(at)})`)})`,
 };
 
 export function pad(node: NodeOf<'pad'>, context: KernelContext): KernelPlan | Delegation {
