@@ -55,21 +55,27 @@ function findChromium(): string {
   return found;
 }
 
+/** How the tests start Chromium. @throws when it is not installed. */
+export const launchOptions = () => ({
+  executablePath: findChromium(),
+  headless: true,
+  ignoreDefaultArgs: ['--disable-gpu'],
+  args: [
+    '--no-sandbox',
+    '--no-first-run',
+    ...measuring,
+    ...renderers[process.env['GL'] === 'swiftshader' ? 'swiftshader' : 'llvmpipe'],
+  ],
+});
+
 /** Opens the page of a folder, calls `use`, and closes everything. Errors and messages of the page are printed. */
 export async function withPage<T>(
   folder: string,
   use: (page: Page, address: string) => Promise<T>,
 ): Promise<T> {
-  const executablePath = findChromium();
   const server = await serve(folder);
   const profile = mkdtempSync(join(tmpdir(), 'chromium-'));
-  const renderer = process.env['GL'] === 'swiftshader' ? 'swiftshader' : 'llvmpipe';
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath,
-    headless: true,
-    ignoreDefaultArgs: ['--disable-gpu'],
-    args: ['--no-sandbox', '--no-first-run', ...measuring, ...renderers[renderer]],
-  });
+  const context = await chromium.launchPersistentContext(profile, launchOptions());
   try {
     const page = await context.newPage();
     page.on('console', (message) => console.log(message.text()));

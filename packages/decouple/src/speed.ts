@@ -48,14 +48,19 @@ export const measuredSpeeds = (speeds: readonly Speed[]) =>
 const sumOf = (kernels: readonly KernelTime[], layer: string): number =>
   kernels.reduce((sum, kernel) => sum + (kernel.layer === layer ? kernel.medianMs : 0), 0);
 
-/** Kernels of a network, or none where the backend does not tell. */
+/** Times of kernels need about as long as this, of ten runs at most and one at least. */
+const profileMs = 500;
+
+/** Kernels of a network that takes `ms`, or none where the backend does not tell. */
 async function profileIfPossible(
   graph: Graph,
   { backend, threads }: SpeedSetup,
   { bind, seed, signal }: SpeedOptions,
+  ms: number,
 ): Promise<Profile | undefined> {
+  const runs = Math.min(10, Math.ceil(profileMs / ms));
   try {
-    return await profile(graph, backend, { threads, bind, seed, signal });
+    return await profile(graph, backend, { threads, bind, seed, signal, runs });
   } catch (error) {
     if (error instanceof UnsupportedError) return undefined;
     throw error;
@@ -77,8 +82,8 @@ async function speedOn(
   if (!old || !now || failed !== undefined)
     return { backend: name, threads, failed: failed ?? 'it was not measured' };
   const profiles = [
-    await profileIfPossible(before, setup, options),
-    await profileIfPossible(after, setup, options),
+    await profileIfPossible(before, setup, options, old.medianMs),
+    await profileIfPossible(after, setup, options, now.medianMs),
   ];
   const [oldKernels = [], kernels = []] = profiles.map((each) => each?.kernels);
   const layers = [...oldKernels, ...kernels].flatMap(({ layer }) => layer ?? []);
