@@ -75,9 +75,10 @@ export function slice(node: NodeOf<'slice'>, context: KernelContext): KernelPlan
   });
 }
 
+/** Branches are sums of integers: a number alone would be a float for GLSL. */
 const clamped = (at: string, size: number): string =>
-  `(${at} < 0 ? 0 : (${at} > ${size - 1} ? ${size - 1} : ${at}))`;
-const absolute = (of: string): string => `(${of} < 0 ? ${of} * (-1) : ${of})`;
+  `((${at}) < 0 ? (${at}) * 0 : ((${at}) > ${size - 1} ? (${at}) * 0 + ${size - 1} : (${at})))`;
+const absolute = (of: string): string => `((${of}) < 0 ? (${of}) * (-1) : (${of}))`;
 
 /** Where padding reads from, for a place along an axis that may lie outside. WebGL 1 has no functions of integers. */
 const inward: Readonly<
