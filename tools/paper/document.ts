@@ -207,7 +207,7 @@ Methods: network decoupling (ND), channel pruning (CP), spatial (SD) and channel
 \`decompose\`, which takes the best of all for each layer (mixed). The paper (Guo et al., BMVC 2018) measured the full-size VGG16 on
 ImageNet at 1.0 % less top-5 accuracy; here drops are in points of top-1 accuracy. Fits see calibration images alone. Of each
 method only the budget is searched, on the test images as in papers: training images left out of the
-calibration say less, because the networks were trained on them (VGG16 at 2.9x fewer: 1.7 points less there, 1.0 on the test images). "Fewer at that drop" lies on the curve of all trials, "best tried" is the largest ratio
+calibration say less, because the networks were trained on them. "Fewer at that drop" lies on the curve of all trials, "best tried" is the largest ratio
 tried within it.
 "Seconds" is the time of one optimisation with its evaluations, on one core.
 `,

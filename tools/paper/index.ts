@@ -1,6 +1,6 @@
 /**
  * The paper's table, and past it: MACs against accuracy of all methods and stacks. Writes docs/results/paper.md and
- * its plots; about 40 minutes on two cores. What was measured is kept in a cache, so that a run that was stopped goes
+ * its plots. What was measured is kept in a cache, so that a run that was stopped goes
  * on; changed sources are measured anew. CIFAR-10 comes from tools/train/fetch_cifar10.py.
  *
  *   npm run paper                       the networks of this repository
