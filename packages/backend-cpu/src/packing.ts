@@ -17,8 +17,14 @@ export type Order =
       readonly strides: readonly number[];
       readonly shape: readonly number[];
     }
-  | { readonly kind: 'gemm' | 'bias' | 'depthwise'; readonly sizes: ConvSizes }
-  | { readonly kind: 'winograd'; readonly sizes: ConvSizes; readonly tile: TileSize };
+  | { readonly kind: 'bias' | 'depthwise'; readonly sizes: ConvSizes }
+  | { readonly kind: 'gemm'; readonly sizes: ConvSizes; readonly panel: number }
+  | {
+      readonly kind: 'winograd';
+      readonly sizes: ConvSizes;
+      readonly tile: TileSize;
+      readonly panel: number;
+    };
 
 /** A constant and its order. Whole numbers (tables) are always plain. */
 export interface Packing {
@@ -38,12 +44,12 @@ export function pack(target: Float32Array, { order, source }: Packing): void {
     case 'strided':
       return writeStrided(target, order.strides, order.shape, source);
     case 'gemm':
-      return packWeights(target, source, order.sizes);
+      return packWeights(target, source, order.sizes, order.panel);
     case 'bias':
       return packBias(target, source, order.sizes);
     case 'depthwise':
       return packDepthwise(target, source, order.sizes);
     case 'winograd':
-      return packWinograd(target, source, order.sizes, order.tile);
+      return packWinograd(target, source, order);
   }
 }

@@ -3,7 +3,7 @@ import type { Work } from '@decouple/cost-model';
 import type { Call, KernelContext } from '../kernel.ts';
 import { emitDepthwise, isDepthwiseLike } from './conv-depthwise.ts';
 import { depthwiseWeights, vectorsOf } from './conv-depthwise-weights.ts';
-import { emitGemm, panelCount, splitOf } from './conv-gemm.ts';
+import { emitGemm, gemmPanel, panelCount, splitOf } from './conv-gemm.ts';
 import { groupWeights } from './conv-gemm-weights.ts';
 import {
   sizesOfWeights,
@@ -31,12 +31,12 @@ const gemm: ConvCandidate = {
   tile: 1,
   plan: (context, shape, { input, output, residual, weight, bias }) => {
     const split = splitOf(shape);
-    const name = context.function('gemm', { ...shape, split }, 10, (f, args) =>
+    const name = context.function('gemm', { ...shape, split }, 9, (f, args) =>
       emitGemm(f, args, shape, context.fma, split),
     );
     const sizes = sizesOfWeights(shape);
     const weights = context.weights(shape.groups * groupWeights(shape), {
-      order: { kind: 'gemm', sizes },
+      order: { kind: 'gemm', sizes, panel: gemmPanel(shape) },
       source: weight,
     });
     const offsets = context.weights(
@@ -45,7 +45,7 @@ const gemm: ConvCandidate = {
     );
     const [rows, panels] = [shape.batch * shape.outRows, panelCount(shape)];
     const [whole, range] = split === 'rows' ? [panels, rows] : [rows, panels];
-    const args = [input, weights, offsets, output, residual, null, 0, whole];
+    const args = [input, weights, offsets, output, residual, 0, whole];
     return [{ function: name, args, range: [0, range] }];
   },
 };

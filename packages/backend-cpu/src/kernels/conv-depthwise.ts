@@ -9,11 +9,10 @@
  * Weights are packed [vector of outputs][term][kh][kw][4]. A tile of pixels shares each load of weights; with
  * stride 1 a row of a three-wide kernel also shares its inputs.
  */
+import { gcd } from '../emit/gcd.ts';
 import { activate, advance, multiplyAdd, setScaled, storeLanes } from '../emit/simd.ts';
 import type { Emitter, Pointer, Vector } from '../kernel.ts';
 import type { ConvGeometry, ConvShape } from './conv-shape.ts';
-
-const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 /** Whether this family serves a convolution: one side of each group has one channel, the other few. */
 export const isDepthwiseLike = ({ groups, channels, outChannels }: ConvGeometry): boolean =>

@@ -6,15 +6,20 @@ import { paddedChannels } from './gemm-panels.ts';
 export const groupWeights = ({ kernel, channels, outChannels }: ConvSizes): number =>
   kernel[0] * kernel[1] * channels * paddedChannels(outChannels);
 
-/** [O,I,kh,kw] → per group [panel][kh][kw][I][16 or the rest], zeros beyond the last channel. */
-export function packWeights(target: Float32Array, source: Float32Array, shape: ConvSizes): void {
+/** [O,I,kh,kw] → per group [panel][kh][kw][I][`panel` or the rest], zeros beyond the last channel. */
+export function packWeights(
+  target: Float32Array,
+  source: Float32Array,
+  shape: ConvSizes,
+  panel: number,
+): void {
   const { groups, channels, outChannels, kernel } = shape;
   const taps = kernel[0] * kernel[1];
   for (let group = 0; group < groups; group++)
-    for (let first = 0; first < outChannels; first += 16) {
-      const width = Math.min(16, paddedChannels(outChannels) - first);
+    for (let first = 0; first < outChannels; first += panel) {
+      const width = Math.min(panel, paddedChannels(outChannels) - first);
       const base = group * groupWeights(shape) + first * taps * channels;
-      const lanes = Math.min(16, outChannels - first);
+      const lanes = Math.min(panel, outChannels - first);
       const from = (group * outChannels + first) * channels * taps;
       // Reads go along one stream a lane and writes along one a tap, which caches like.
       for (let channel = 0; channel < channels; channel++)

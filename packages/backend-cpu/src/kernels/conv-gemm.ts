@@ -1,18 +1,19 @@
 /**
- * Convolution as an implicit matrix product: the sum of a tile of pixels × 16 output channels runs over kernel rows
- * and, within a row, over the kw · C contiguous input floats (NHWC); see gemm-tile.ts for the inner loop.
+ * Convolution as an implicit matrix product: the sums of a tile of pixels × a panel of output channels run over kernel
+ * rows and, within a row, over the kw · C contiguous input floats (NHWC); see gemm-tile.ts for the inner loop.
  *
- * Weights are packed per 16 output channels as [panel][kh][kw][c][16]; the last panel is as wide as it must be.
+ * Weights are packed per panel as [panel][kh][kw][c][o]; the last panel is as wide as it must be.
  * Bias starts the accumulators; residual and activation are applied before the one store.
  *
  * A call computes some panels of some rows: rows count over all images, panels over all groups. Of a pointwise
  * convolution of dense maps the pixels of all these rows are one long line.
  */
+import { gcd } from '../emit/gcd.ts';
 import { activate, advance, setScaled, storeLanes } from '../emit/simd.ts';
 import type { Emitter, Pointer } from '../kernel.ts';
 import { groupWeights } from './conv-gemm-weights.ts';
 import { isOneLine, type ConvGeometry, type ConvShape, type MapStrides } from './conv-shape.ts';
-import { paddedChannels, panelsOf, tilePixels, type Panel } from './gemm-panels.ts';
+import { paddedChannels, panelChannels, panelsOf, tilePixels, type Panel } from './gemm-panels.ts';
 import { GemmTile } from './gemm-tile.ts';
 
 /**
@@ -28,9 +29,16 @@ function rowBlock(shape: ConvShape): number {
   return Math.max(1, Math.min(rows, Math.floor((128 * 1024) / rowBytes)));
 }
 
+/** Pixels that follow one another. */
+const linePixels = (shape: ConvShape): number =>
+  isOneLine(shape) ? shape.batch * shape.outRows * shape.outColumns : shape.outColumns;
+
+/** Output channels of a full panel. */
+export const gemmPanel = (shape: ConvShape): number => panelChannels(linePixels(shape));
+
 /** Panels of all groups. */
-export const panelCount = ({ groups, outChannels }: ConvGeometry): number =>
-  groups * Math.ceil(outChannels / 16);
+export const panelCount = (shape: ConvShape): number =>
+  shape.groups * Math.ceil(shape.outChannels / gemmPanel(shape));
 
 /** Rows and panels of a call, first and end. */
 interface Bounds {
@@ -55,6 +63,8 @@ class GemmEmitter {
   private readonly f: Emitter;
   private readonly shape: ConvShape;
   private readonly tile: GemmTile;
+  /** Output channels of a full panel. */
+  private readonly panelChannels: number;
   private readonly kernelRow: Pointer;
   private readonly group: Pointer;
   private readonly panel: Pointer;
@@ -69,8 +79,7 @@ class GemmEmitter {
   constructor(f: Emitter, shape: ConvShape, fma: boolean, args: readonly Pointer[]) {
     this.f = f;
     this.shape = shape;
-    const [input, , , output, residual, never] = args as Pointer[] as [
-      Pointer,
+    const [input, , , output, residual] = args as Pointer[] as [
       Pointer,
       Pointer,
       Pointer,
@@ -78,7 +87,8 @@ class GemmEmitter {
       Pointer,
     ];
     const pixelBytes = shape.stride[1] * shape.input.pixel;
-    this.tile = new GemmTile(f, { fma, pixelBytes, never });
+    this.tile = new GemmTile(f, { fma, pixelBytes });
+    this.panelChannels = gemmPanel(shape);
     [this.kernelRow, this.group, this.panel, this.row] = f.locals('i32', 4) as [
       Pointer,
       Pointer,
@@ -90,7 +100,7 @@ class GemmEmitter {
     const written = {
       rowStep: 1,
       groupBytes: 4 * shape.outChannels,
-      panelBytes: 64,
+      panelBytes: 4 * this.panelChannels,
     };
     this.operands = [
       {
@@ -205,15 +215,19 @@ class GemmEmitter {
   /** One panel of rows that are one line of pixels. */
   private line([first, end]: readonly [Pointer, Pointer], panel: Panel): void {
     const { f, shape } = this;
-    const size = tilePixels(panel.vectors);
+    const size = tilePixels(panel.vectors, linePixels(shape));
     const [count, index] = f.locals('i32', 2) as [Pointer, Pointer];
     this.setRow(first);
     f.get(end).get(first).op('i32.sub').i32(shape.outColumns).op('i32.mul').set(count);
     f.get(count).i32(size).op('i32.div_u').set(index);
     f.forRange(f.local('i32'), 0, index, 1, () => this.pixels(size, panel));
     f.get(count).i32(size).op('i32.rem_u').set(index);
-    if (shape.outColumns % size)
-      f.forRange(f.local('i32'), 0, index, 1, () => this.pixels(1, panel));
+    for (let rest = 1; rest < size; rest++)
+      if (rest % gcd(size, shape.outColumns) === 0)
+        f.get(index)
+          .i32(rest)
+          .op('i32.eq')
+          .if(() => this.pixels(rest, panel));
   }
 
   /** One panel of rows. */
@@ -223,7 +237,7 @@ class GemmEmitter {
       this.line(rows, panel);
       return;
     }
-    const size = tilePixels(panel.vectors);
+    const size = tilePixels(panel.vectors, linePixels(shape));
     f.forRange(this.row, rows[0], rows[1], 1, () => {
       this.setRow(this.row);
       f.forRange(f.local('i32'), 0, Math.floor(shape.outColumns / size), 1, () =>
@@ -241,16 +255,16 @@ class GemmEmitter {
   ): void {
     const { f, shape, group, panel } = this;
     const [unit] = f.locals('i32', 1) as [Pointer];
-    const perGroup = Math.ceil(shape.outChannels / 16);
-    const panelFloats = 16 * shape.kernel[0] * shape.kernel[1] * shape.channels;
+    const perGroup = Math.ceil(shape.outChannels / this.panelChannels);
+    const panelFloats = this.panelChannels * shape.kernel[0] * shape.kernel[1] * shape.channels;
     f.forRange(unit, bounds[0], bounds[1], 1, () => {
       f.get(unit).i32(perGroup).op('i32.div_u').set(group);
       f.get(unit).i32(perGroup).op('i32.rem_u').set(panel);
       setScaled(f, this.panelWeights, weights, group, 4 * groupWeights(shape));
       setScaled(f, this.panelWeights, this.panelWeights, panel, 4 * panelFloats);
       setScaled(f, this.panelBias, bias, group, 4 * paddedChannels(shape.outChannels));
-      setScaled(f, this.panelBias, this.panelBias, panel, 64);
-      const [first, last] = panelsOf(shape.outChannels) as [Panel, Panel?];
+      setScaled(f, this.panelBias, this.panelBias, panel, 4 * this.panelChannels);
+      const [first, last] = panelsOf(shape.outChannels, this.panelChannels) as [Panel, Panel?];
       if (!last) this.panelOfRows(rows, first);
       else
         f.get(panel)
@@ -286,8 +300,8 @@ export const splitOf = (shape: ConvGeometry): GemmSplit =>
   4 * groupWeights(shape) > 1 << 20 || shape.batch * shape.outRows === 1 ? 'panels' : 'rows';
 
 /**
- * Parameters: input, weights, bias, output, residual, a number that must be 0, the bounds of the other dimension, and
- * the range of the one that is split.
+ * Parameters: input, weights, bias, output, residual, the bounds of the other dimension, and the range of the one that
+ * is split.
  */
 export function emitGemm(
   f: Emitter,
@@ -297,7 +311,7 @@ export function emitGemm(
   split: GemmSplit,
 ): void {
   const [weights, bias] = args.slice(1, 3) as [Pointer, Pointer];
-  const [fixed, ranged] = [args.slice(6, 8), args.slice(8, 10)] as [Pointer, Pointer][] as [
+  const [fixed, ranged] = [args.slice(5, 7), args.slice(7, 9)] as [Pointer, Pointer][] as [
     [Pointer, Pointer],
     [Pointer, Pointer],
   ];

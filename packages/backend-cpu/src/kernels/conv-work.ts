@@ -3,18 +3,16 @@
  * probes (probe.ts).
  *
  *   fma       vector multiply-adds
- *   idle      places of a step that a tile of fewer than eight sums leaves empty: the sums' latency is what it takes
+ *   idle      places of a step that a tile of fewer than ten sums leaves empty: the sums' latency is what it takes
  *   near…far  bytes of weights read once each run, by how large all of them are: what the caches still hold
  *   spill     bytes of results that no cache holds
  */
 import type { Work } from '@decouple/cost-model';
 import { groupWeights } from './conv-gemm-weights.ts';
 import type { ConvGeometry } from './conv-shape.ts';
-import { paddedChannels, panelsOf, tilePixels } from './gemm-panels.ts';
+import { paddedChannels, panelChannels, panelsOf, tilePixels, tileSums } from './gemm-panels.ts';
 import { reachOf, type TileSize } from './winograd-transforms.ts';
 
-/** Sums that the tiles of matrix products are made for. */
-const fullTile = 8;
 /** Weights of more bytes come from the third-level cache even within a layer, and from memory. */
 const [largeWeights, hugeWeights] = [1.5e6, 12e6];
 /** Results of more bytes don't stay in the caches. */
@@ -27,12 +25,19 @@ class Tiles {
   count = 0;
   stores = 0;
 
-  add(pixels: number, vectors: number, depth: number, times: number): void {
+  private add(pixels: number, vectors: number, depth: number, times: number): void {
     if (pixels === 0) return;
     this.fma += times * depth * pixels * vectors;
-    this.idle += times * depth * Math.max(0, fullTile - pixels * vectors);
+    this.idle += times * depth * Math.max(0, tileSums - pixels * vectors);
     this.count += times;
     this.stores += times * pixels * vectors;
+  }
+
+  /** Full tiles of a line of pixels, and one for the rest. */
+  addLine(pixels: number, vectors: number, depth: number, times: number): void {
+    const size = tilePixels(vectors, pixels);
+    this.add(size, vectors, depth, times * Math.floor(pixels / size));
+    this.add(pixels % size, vectors, depth, times);
   }
 }
 
@@ -55,19 +60,9 @@ export function gemmWork(geometry: ConvGeometry): Work {
   const rows = batch * outRows;
   const tiles = new Tiles();
   const oneLine = [...kernel, ...stride].every((size) => size === 1);
-  for (const { vectors, count } of panelsOf(outChannels)) {
-    const size = tilePixels(vectors);
-    const times = groups * count;
-    const add = (pixels: number, each: number): void =>
-      tiles.add(pixels, vectors, taps * channels, times * each);
-    if (oneLine) {
-      add(size, Math.floor((rows * outColumns) / size));
-      add(1, (rows * outColumns) % size);
-    } else {
-      add(size, rows * Math.floor(outColumns / size));
-      add(outColumns % size, rows);
-    }
-  }
+  const [line, lines] = oneLine ? [rows * outColumns, 1] : [outColumns, rows];
+  for (const { vectors, count } of panelsOf(outChannels, panelChannels(line)))
+    tiles.addLine(line, vectors, taps * channels, groups * count * lines);
   // Taps of neighbouring pixels lie together unless groups or dilation part them.
   const straight = kernel[1] === 1 || (dilation[1] === 1 && groups === 1);
   const name = straight ? 'gemm' : 'grouped';
@@ -110,14 +105,12 @@ export function winogradWork(
   const { batch, channels, outChannels } = geometry;
   const products = reachOf(tile) ** 2;
   const rows = batch * tileRows;
+  const panel = panelChannels(blockRows * tileColumns);
   const tiles = new Tiles();
   for (let from = 0; from < rows; from += blockRows) {
     const inBlock = Math.min(blockRows, rows - from) * tileColumns;
-    for (const { vectors, count } of panelsOf(outChannels)) {
-      const size = tilePixels(vectors);
-      tiles.add(size, vectors, channels, products * count * Math.floor(inBlock / size));
-      tiles.add(inBlock % size, vectors, channels, products * count);
-    }
+    for (const { vectors, count } of panelsOf(outChannels, panel))
+      tiles.addLine(inBlock, vectors, channels, products * count);
   }
   const name = `winograd-f${tile}`;
   const weights = 4 * products * channels * paddedChannels(outChannels);

@@ -1,15 +1,20 @@
 /**
- * The inner kernel of all matrix products: a tile of pixels × up to 16 output channels stays in registers while k
- * runs over contiguous floats of each pixel:
+ * The inner kernel of all matrix products: the sums of a tile of pixels × vectors of output channels stay in registers
+ * while k runs over contiguous floats of each pixel:
  *
- *   acc[p][j] += x[p, k] · w[k, j]       per k: 4 vector loads of w, one splat of x per pixel, 4 FMAs per pixel
+ *   sum[p][j] += x[p, k] · w[k, j]       per k: a vector load for each j, a splat for each p, an FMA for each pair
  *
- * Tile 2 × 16 needs 8 accumulators + 4 weights + 1 splat of the 16 registers that x64 has. Compilers up to V8 12
- * hoist all loads of an unrolled body and spill, so the FMA loop is not unrolled; the mul+add loop is, with branches
- * never taken between its parts, which pin the order.
+ * A core with two FMA units that take five cycles wants ten sums. Compilers up to V8 12 move all loads of a straight
+ * piece of code before its arithmetic and spill what doesn't fit; so there are branches between parts whose loads fit.
+ * They are never taken, but compare a pointer that the loop moves on: the compiler doesn't know, nor does it when it
+ * unrolls the loop, as it does with a value that stays.
  */
 import { advance, multiplyAdd } from '../emit/simd.ts';
 import type { Emitter, Pointer, Vector } from '../kernel.ts';
+import { mostPanelVectors, tileSums } from './gemm-panels.ts';
+
+/** Vector registers of x64 less the one that V8 keeps for itself. */
+const registers = 15;
 
 export class GemmTile {
   /** Input of the first pixel and weights; a product leaves them behind what it has read. */
@@ -19,30 +24,24 @@ export class GemmTile {
   private readonly fma: boolean;
   /** Bytes from one pixel of the tile to the next. */
   private readonly pixelBytes: number;
-  private readonly never: Pointer;
   private readonly end: Pointer;
-  private readonly accumulators: Vector[];
+  private readonly sums: Vector[];
   private readonly weights: Vector[];
-  private readonly splat: Vector;
+  private readonly splats: Vector[];
 
-  /** @param options.never a parameter that is always 0, which the compiler doesn't know. */
-  constructor(
-    f: Emitter,
-    options: { readonly fma: boolean; readonly pixelBytes: number; readonly never: Pointer },
-  ) {
+  constructor(f: Emitter, options: { readonly fma: boolean; readonly pixelBytes: number }) {
     this.f = f;
     this.fma = options.fma;
     this.pixelBytes = options.pixelBytes;
-    this.never = options.never;
-    this.accumulators = f.locals('v128', 9);
-    this.weights = f.locals('v128', 4);
-    this.splat = f.local('v128');
+    this.sums = f.locals('v128', tileSums);
+    this.weights = f.locals('v128', mostPanelVectors);
+    this.splats = f.locals('v128', tileSums);
     [this.x, this.w, this.end] = f.locals('i32', 3) as [Pointer, Pointer, Pointer];
   }
 
   /** The sum of a pixel and a vector of channels. */
   sum(pixel: number, vector: number, vectors: number): Vector {
-    return this.accumulators[pixel * vectors + vector] as Vector;
+    return this.sums[pixel * vectors + vector] as Vector;
   }
 
   /** Sets all sums to the bias that lies at `bias`, or to 0. */
@@ -57,56 +56,63 @@ export class GemmTile {
     }
   }
 
-  /** One k: loads a row of the panel, multiplies it with one input float of each pixel. */
-  private step(pixels: number, vectors: number, unrolled: number): void {
-    const { f } = this;
-    for (let j = 0; j < vectors; j++)
-      f.get(this.w)
-        .mem('v128.load', 16 * (unrolled * vectors + j))
-        .set(this.weights[j] as Vector);
-    for (let p = 0; p < pixels; p++) {
-      f.get(this.x)
-        .mem('v128.load32_splat', p * this.pixelBytes + 4 * unrolled)
-        .set(this.splat);
-      for (let j = 0; j < vectors; j++)
-        multiplyAdd(f, this.sum(p, j, vectors), this.splat, this.weights[j] as Vector, this.fma);
+  private loadWeights(vector: number): void {
+    this.f
+      .get(this.w)
+      .mem('v128.load', 16 * vector)
+      .set(this.weights[vector] as Vector);
+  }
+
+  private loadInput(pixel: number): void {
+    this.f
+      .get(this.x)
+      .mem('v128.load32_splat', pixel * this.pixelBytes)
+      .set(this.splats[pixel] as Vector);
+  }
+
+  private multiplyAdd(pixel: number, vector: number, vectors: number): void {
+    const [splat, weight] = [this.splats[pixel] as Vector, this.weights[vector] as Vector];
+    multiplyAdd(this.f, this.sum(pixel, vector, vectors), splat, weight, this.fma);
+  }
+
+  /** One k. Of weights and inputs the fewer are loaded first; the others come one by one. */
+  private step(pixels: number, vectors: number, barrier: (index: number) => void): void {
+    const byPixel = vectors <= pixels;
+    const [kept, passing] = byPixel ? [vectors, pixels] : [pixels, vectors];
+    // A product that is rounded before it is added needs a register, too.
+    const room = registers - (this.fma ? 0 : 1) - pixels * vectors - kept;
+    const parts = Math.ceil(passing / room);
+    const partOf = (index: number): number => Math.floor((index * parts) / passing);
+    for (let at = 0; at < kept; at++) {
+      if (byPixel) this.loadWeights(at);
+      else this.loadInput(at);
+    }
+    for (let index = 0; index < passing; index++) {
+      if (index > 0 && partOf(index) > partOf(index - 1)) barrier(partOf(index));
+      if (byPixel) this.loadInput(index);
+      else this.loadWeights(index);
+      for (let at = 0; at < kept; at++)
+        this.multiplyAdd(byPixel ? index : at, byPixel ? at : index, vectors);
     }
   }
 
   /** Adds the product over `length` contiguous input floats. */
   product(length: number, pixels: number, vectors: number): void {
-    const { f } = this;
-    const unroll = this.fma ? 1 : 4;
-    const rounds = Math.floor(length / unroll);
-    const move = (steps: number): void =>
-      advance(f, [
-        [this.x, 4 * steps],
-        [this.w, 16 * vectors * steps],
-      ]);
-    if (rounds > 0) {
-      f.get(this.x)
-        .i32(4 * unroll * rounds)
-        .op('i32.add')
-        .set(this.end);
-      f.block((exit) =>
-        f.loop((again) => {
-          for (let at = 0; at < unroll; at++) {
-            this.step(pixels, vectors, at);
-            // Never taken; each needs its own constant, or the compiler merges them.
-            if (at < unroll - 1)
-              f.get(this.never)
-                .i32(100 + at)
-                .op('i32.eq')
-                .brIf(exit);
-          }
-          move(unroll);
-          f.get(this.x).get(this.end).op('i32.ne').brIf(again);
-        }),
-      );
-    }
-    for (let rest = rounds * unroll; rest < length; rest++) {
-      this.step(pixels, vectors, 0);
-      move(1);
-    }
+    const { f, x, end } = this;
+    f.get(x)
+      .i32(4 * length)
+      .op('i32.add')
+      .set(end);
+    f.block((exit) =>
+      f.loop((again) => {
+        // No address is so small. Each barrier needs its own number, or the compiler merges them.
+        this.step(pixels, vectors, (index) => f.get(x).i32(index).op('i32.eq').brIf(exit));
+        advance(f, [
+          [x, 4],
+          [this.w, 16 * vectors],
+        ]);
+        f.get(x).get(end).op('i32.ne').brIf(again);
+      }),
+    );
   }
 }

@@ -1,6 +1,6 @@
 /**
  * M[k, tile, o] = Σ_c V[k, tile, c] · U[k, c, o]: the t² matrix products of Winograd's method. Units of the range are
- * panels of 16 output channels, those of the first k first.
+ * panels of output channels, those of the first k first.
  */
 import { ReadAhead } from '../emit/read-ahead.ts';
 import { advance, setScaled } from '../emit/simd.ts';
@@ -26,13 +26,13 @@ class ProductEmitter {
   private readonly y: Pointer;
   private readonly w: Pointer;
 
-  constructor(f: Emitter, shape: ProductShape, fma: boolean, never: Pointer) {
+  constructor(f: Emitter, shape: ProductShape, fma: boolean) {
     this.f = f;
     this.shape = shape;
     const { channels, outChannels, tile } = shape;
-    this.gemm = new GemmTile(f, { fma, pixelBytes: 4 * channels, never });
+    this.gemm = new GemmTile(f, { fma, pixelBytes: 4 * channels });
     const weightBytes = 4 * (tile + 2) ** 2 * channels * paddedChannels(outChannels);
-    if (weightBytes > cacheBytes) this.ahead = new ReadAhead(f, 64 * channels);
+    if (weightBytes > cacheBytes) this.ahead = new ReadAhead(f, 4 * shape.panel * channels);
     [this.x, this.y, this.w] = f.locals('i32', 3) as [Pointer, Pointer, Pointer];
   }
 
@@ -56,7 +56,7 @@ class ProductEmitter {
 
   private panel(vectors: number): void {
     const { f, shape, ahead } = this;
-    const size = tilePixels(vectors);
+    const size = tilePixels(vectors, shape.tiles);
     const parts = Math.ceil(shape.tiles / size);
     ahead?.start(this.w);
     f.forRange(f.local('i32'), 0, Math.floor(shape.tiles / size), 1, () => {
@@ -69,19 +69,19 @@ class ProductEmitter {
     }
   }
 
-  emit([input, weights, output, , from, to]: readonly Pointer[]): void {
+  emit([input, weights, output, from, to]: readonly Pointer[]): void {
     const { f, shape } = this;
-    const { channels, outChannels } = shape;
-    const panels = panelsOf(outChannels);
-    const count = panels.reduce((sum, panel) => sum + panel.count, 0);
+    const { channels, outChannels, panel } = shape;
+    const panels = panelsOf(outChannels, panel);
+    const count = Math.ceil(outChannels / panel);
     const [unit, k, index] = f.locals('i32', 3) as [Pointer, Pointer, Pointer];
     f.forRange(unit, from as Pointer, to as Pointer, 1, () => {
       f.get(unit).i32(count).op('i32.div_u').set(k);
       f.get(unit).i32(count).op('i32.rem_u').set(index);
       for (const [pointer, base, step, panelBytes] of [
         [this.x, input, shape.inputStep, 0],
-        [this.y, output, shape.productStep, 64],
-        [this.w, weights, 4 * channels * paddedChannels(outChannels), 64 * channels],
+        [this.y, output, shape.productStep, 4 * panel],
+        [this.w, weights, 4 * channels * paddedChannels(outChannels), 4 * panel * channels],
       ] as const) {
         setScaled(f, pointer, base as Pointer, k, step);
         if (panelBytes) setScaled(f, pointer, pointer, index, panelBytes);
@@ -100,12 +100,12 @@ class ProductEmitter {
   }
 }
 
-/** Parameters: V, weights, M, a number that must be 0, and the range. */
+/** Parameters: V, weights, M, and the range. */
 export function emitWinogradProduct(
   f: Emitter,
   args: readonly Pointer[],
   shape: ProductShape,
   fma: boolean,
 ): void {
-  new ProductEmitter(f, shape, fma, args[3] as Pointer).emit(args);
+  new ProductEmitter(f, shape, fma).emit(args);
 }

@@ -8,7 +8,7 @@
  *
  * They run block by block of tile rows, so that V and M stay in the second-level cache. Each k begins 64 bytes off a
  * multiple of 4 KiB: the t² places of one tile then fall into different sets of the first-level cache.
- * Weights are transformed and packed as [k][panel][c][16]. The input's halo must cover whole tiles.
+ * Weights are transformed and packed as [k][panel][c][o]. The input's halo must cover whole tiles.
  */
 import type { Call, KernelContext } from '../kernel.ts';
 import type { Address } from '../layout.ts';
@@ -19,7 +19,7 @@ import {
   type ConvShape,
 } from './conv-shape.ts';
 import type { WinogradBlocks } from './conv-work.ts';
-import { paddedChannels, panelsOf } from './gemm-panels.ts';
+import { paddedChannels, panelChannels } from './gemm-panels.ts';
 import { emitWinogradInput } from './winograd-input.ts';
 import { emitWinogradOutput } from './winograd-output.ts';
 import { emitWinogradProduct } from './winograd-product.ts';
@@ -33,6 +33,8 @@ export interface WinogradShape extends ConvShape {
   /** Of one image. */
   readonly tileRows: number;
   readonly tileColumns: number;
+  /** Output channels of a full panel. */
+  readonly panel: number;
   /** Bytes from one k to the next in V and M. */
   readonly inputStep: number;
   readonly productStep: number;
@@ -75,13 +77,17 @@ export function planWinograd(
   const { tileRows, tileColumns, blockRows: rows } = blocksOf(conv, tile);
   const inputStep = stepOf(4 * rows * tileColumns * channels);
   const productStep = stepOf(4 * rows * tileColumns * width);
-  const shape: WinogradShape = { ...conv, tile, tileRows, tileColumns, inputStep, productStep };
+  const panel = panelChannels(rows * tileColumns);
+  const shape: WinogradShape = {
+    ...{ ...conv, tile, tileRows, tileColumns },
+    ...{ panel, inputStep, productStep },
+  };
   const { fma } = context;
   const inputName = context.function('winograd-input', shape, 4, (f, args) =>
     emitWinogradInput(f, args, shape, fma),
   );
   const productName = (tiles: number): string =>
-    context.function('winograd-product', { ...shape, tiles }, 6, (f, args) =>
+    context.function('winograd-product', { ...shape, tiles }, 5, (f, args) =>
       emitWinogradProduct(f, args, { ...shape, tiles }, fma),
     );
   const outputName = context.function('winograd-output', shape, 6, (f, args) =>
@@ -89,7 +95,7 @@ export function planWinograd(
   );
   const sizes = sizesOfWeights(conv);
   const weights = context.weights(products * channels * width, {
-    order: { kind: 'winograd', sizes, tile },
+    order: { kind: 'winograd', sizes, tile, panel },
     source: weight,
   });
   const offsets = context.weights(width, bias && { order: { kind: 'bias', sizes }, source: bias });
@@ -99,7 +105,7 @@ export function planWinograd(
     ...address,
     offset: address.offset - bytes,
   });
-  const units = products * panelsOf(outChannels).reduce((sum, panel) => sum + panel.count, 0);
+  const units = products * Math.ceil(outChannels / panel);
   const calls: Call[] = [];
   for (let from = 0; from < batch * tileRows; from += rows) {
     const to = Math.min(from + rows, batch * tileRows);
@@ -111,7 +117,7 @@ export function planWinograd(
       { function: inputName, args: [input, blockV], range: [from, to] },
       {
         function: productName((to - from) * tileColumns),
-        args: [v, weights, m, null],
+        args: [v, weights, m],
         range: [0, units],
       },
       { function: outputName, args: [blockM, offsets, output, residual], range: [from, to] },
