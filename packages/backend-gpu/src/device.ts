@@ -11,9 +11,10 @@ import { range, type Launch, type Table, type Target } from './writer.ts';
 /** A texture, or an array with its size where gpu.js has no textures. */
 export type Resource = Library.Texture | Library.Input;
 
-/** A kernel that keeps its result on the device; each run writes over that of the one before. */
+/** A kernel that keeps its results on the device; each run writes over those of the one before. */
 export interface Program {
-  run(inputs: readonly Resource[]): Resource;
+  /** @returns the output, then the values made beside it. */
+  run(inputs: readonly Resource[]): readonly Resource[];
   dispose(): void;
 }
 
@@ -39,14 +40,18 @@ const kernelClasses = {
 
 /** GLSL for what kernels ask of `Target.native`. */
 function nativesOf(source: string): Native[] {
-  const fetched = [
-    ...new Set([...source.matchAll(/texel_(\w+)\(/g)].map(([, name]) => name as string)),
-  ];
-  const fetches = fetched.map((name): Native => {
-    const sampler = `${name.startsWith('w') ? 'constants' : 'user'}_${name}`;
+  const calls = new Set(
+    [...source.matchAll(/(texel|texelWithin)_\w+(?=\()/g)].map(([name]) => name),
+  );
+  const fetches = [...calls].map((call): Native => {
+    const [kind, name] = call.split('_') as [string, string];
+    const fetch = `texelFetch(${name.startsWith('w') ? 'constants' : 'user'}_${name}, ivec2(column, row), 0)`;
     return {
-      name: `texel_${name}`,
-      source: `vec4 texel_${name}(int row, int column) { return texelFetch(${sampler}, ivec2(column, row), 0); }`,
+      name: call,
+      source:
+        kind === 'texel'
+          ? `vec4 ${call}(int row, int column) { return ${fetch}; }`
+          : `vec4 ${call}(int row, int column, int index, int size) { return index >= 0 && index < size ? ${fetch} : vec4(0.0); }`,
       returnType: 'Array(4)',
     };
   });
@@ -174,12 +179,24 @@ export class Device {
 
   program(launch: Launch, constants: Readonly<Record<string, Resource>>): Program {
     const { width, height } = launch.storage;
-    const kernel = this.kernel(launch, constants, this.onTextures ? { pipeline: true } : {});
+    const beside = launch.others.map((_, index) => `beside${index}`);
+    const subKernels = beside.map((name) => ({
+      name,
+      source: `function ${name}(a, b, c, d) { return [a, b, c, d]; }`,
+      property: name,
+    }));
+    const kernel = this.kernel(launch, constants, {
+      ...(this.onTextures ? { pipeline: true } : {}),
+      ...(beside.length ? { subKernels } : {}),
+    });
     return {
       run: (inputs) => {
         const result = this.call(kernel, inputs);
-        if (this.onTextures) return result as Library.Texture;
-        return this.rows(flat(result as Float32Array[], width), width, height);
+        if (!this.onTextures)
+          return [this.rows(flat(result as Float32Array[], width), width, height)];
+        if (!beside.length) return [result as Library.Texture];
+        const all = result as Readonly<Record<string, Library.Texture>>;
+        return ['result', ...beside].map((name) => all[name] as Library.Texture);
       },
       dispose: () => kernel.destroy(),
     };

@@ -13,7 +13,7 @@ import { float32, floats, sizeOf, type Tensor } from '@decouple/tensor';
 import type { Device, Program, Reader, Resource } from './device.ts';
 import type { DelegatedStep, DownloadStep, KernelStep, Plan, Step, UploadStep } from './plan.ts';
 import { fromTexels, toTexels } from './storage.ts';
-import type { Launch } from './writer.ts';
+import { outputsOf, type Launch } from './writer.ts';
 
 /** A step made runnable. */
 type Action = () => void;
@@ -75,11 +75,12 @@ export class GpuExecutable implements Executable {
   private kernelAction({ launches }: KernelStep): Action {
     const programs = launches.map((launch) => ({ launch, program: this.program(launch) }));
     return () => {
-      for (const { launch, program } of programs)
-        this.values.set(
-          launch.output,
-          program.run(launch.inputs.map((input) => this.resource(input))),
+      for (const { launch, program } of programs) {
+        const results = program.run(launch.inputs.map((input) => this.resource(input)));
+        outputsOf(launch).forEach((name, index) =>
+          this.values.set(name, results[index] as Resource),
         );
+      }
     };
   }
 
@@ -87,7 +88,8 @@ export class GpuExecutable implements Executable {
     const program = this.program(launch);
     return () => {
       const data = toTexels(rows, floats(this.hostValue(value) as Tensor));
-      this.values.set(value, program.run([this.device.rows(data, rows.width, rows.height)]));
+      const [result] = program.run([this.device.rows(data, rows.width, rows.height)]);
+      this.values.set(value, result as Resource);
     };
   }
 
@@ -158,8 +160,8 @@ export class GpuExecutable implements Executable {
 
   info(): ExecutableInfo {
     const { target, mode } = this.device;
-    const bytesOf = ({ storage }: Launch): number =>
-      4 * storage.width * storage.height * target.lanes;
+    const bytesOf = (launch: Launch): number =>
+      4 * launch.storage.width * launch.storage.height * target.lanes * outputsOf(launch).length;
     const launches = this.plan.steps.flatMap(launchesOf);
     const tables = [
       ...this.plan.constants.values(),

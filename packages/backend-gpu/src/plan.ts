@@ -8,7 +8,7 @@ import { floats, type Tensor } from '@decouple/tensor';
 import type { Delegation, KernelContext, Planned } from './kernel.ts';
 import { kernels } from './kernels/index.ts';
 import { rowsOf, storageOf, toTexels, type Storage } from './storage.ts';
-import { Writer, type Launch, type Table, type Target } from './writer.ts';
+import { outputsOf, Writer, type Launch, type Table, type Target } from './writer.ts';
 
 export interface KernelStep {
   readonly kind: 'kernel';
@@ -145,7 +145,7 @@ class Planner implements KernelContext {
       this.onDevice.add(output);
       return;
     }
-    const made = new Set(planned.launches.map(({ output }) => output));
+    const made = new Set(planned.launches.flatMap(outputsOf));
     for (const { inputs } of planned.launches)
       for (const input of inputs) if (!made.has(input)) this.bringToDevice(input);
     for (const output of made) this.onDevice.add(output);

@@ -26,8 +26,13 @@ export interface Launch {
   readonly inputs: readonly string[];
   readonly tables: readonly Table[];
   readonly output: string;
+  /** Values made beside `output`, of the same storage: textures drawn to at once. */
+  readonly others: readonly string[];
   readonly storage: Storage;
 }
+
+/** All values that a launch makes. */
+export const outputsOf = ({ output, others }: Launch): string[] => [output, ...others];
 
 /**
  * An index along one axis: a text for all lanes alike, the thread's own channel moved by an offset, or a text for each
@@ -232,6 +237,24 @@ export class Writer {
     return this.fetch(name, native, strided(rowStrides), column);
   }
 
+  /** Whether GLSL of our own fetches the texels of a value. */
+  fetchesNatively(value: string): boolean {
+    const { height, lanes, folded } = this.storages(value);
+    return this.isNative(height, lanes) && !folded;
+  }
+
+  /** Like `texelAt`, but zeros where an index is not within 0 … size - 1. Only for values fetched natively. */
+  texelWithin(
+    value: string,
+    indices: readonly string[],
+    block: string,
+    [index, size]: readonly [index: string, size: number],
+  ): string {
+    return this.texelAt(value, indices, block)
+      .replace('texel_', 'texelWithin_')
+      .replace(/\)$/, `, ${index}, ${size})`);
+  }
+
   /** A constant that kernels read by row and column. */
   table(table: Table): (row: string, column: string) => string {
     const name = `w${this.tables.push(table) - 1}`;
@@ -288,8 +311,8 @@ export class Writer {
     return range(lanes).map((lane) => this.let(this.element(value, textOf(lane))));
   }
 
-  /** The kernel that gives these lanes. */
-  launch(lanes: readonly string[]): Launch {
+  /** Lanes of a result: zeros beyond the last channel. */
+  private lanesInside(lanes: readonly string[]): string[] {
     const channels = this.storage.shape[this.storage.laneAxis] as number;
     const inside = lanes.map((value, lane) =>
       channels % lanes.length === 0 || lane === 0
@@ -297,6 +320,21 @@ export class Writer {
         : `(${this.channel(lane)} < ${channels} ? ${value} : 0)`,
     );
     invariant(inside.length === this.storage.lanes, `${inside.length} lanes`);
+    return inside;
+  }
+
+  /**
+   * The kernel that gives these lanes.
+   * @param others values made beside the output, of its shape, by lanes of their own
+   */
+  launch(
+    lanes: readonly string[],
+    others: readonly (readonly [value: string, lanes: readonly string[]])[] = [],
+  ): Launch {
+    others.forEach(([, own], index) =>
+      this.line(`beside${index}(${this.lanesInside(own).join(', ')});`),
+    );
+    const inside = this.lanesInside(lanes);
     const result = inside.length === 1 ? inside[0] : `[${inside.join(', ')}]`;
     const parameters = this.inputs.map((_, index) => `a${index}`).join(', ');
     return {
@@ -304,6 +342,7 @@ export class Writer {
       inputs: this.inputs,
       tables: this.tables,
       output: this.output,
+      others: others.map(([value]) => value),
       storage: this.storage,
     };
   }

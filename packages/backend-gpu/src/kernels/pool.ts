@@ -18,38 +18,45 @@ export interface WindowAttrs {
 }
 
 /**
- * Writes loops over the taps of a window at the thread's pixel, [N,C,H,W], that lie inside the input.
- * @param body is given the pixel, row and column, and the tap.
+ * Writes a loop over the taps of a window along rows (axis 0) or columns (axis 1) of the thread's pixel that lie inside
+ * the input.
+ * @param body is given the row or column, and the tap.
  */
-export function forTaps(
+export function alongTaps(
+  w: Writer,
+  input: string,
+  attrs: WindowAttrs,
+  axis: 0 | 1,
+  body: (place: string, tap: string) => void,
+): void {
+  const [kernel, stride] = [attrs.kernel[axis], attrs.stride[axis]];
+  const dilation = attrs.dilation?.[axis] ?? 1;
+  const before = attrs.pads[axis] as number;
+  const size = w.storageOf(input).shape[2 + axis] as number;
+  const outs = w.storage.shape[2 + axis] as number;
+  const [first, last] = [-before, (outs - 1) * stride - before + (kernel - 1) * dilation];
+  const own = w.position[2 + axis] as string;
+  w.loop(kernel, (tap) => {
+    const place = w.let(sum([own, stride], [tap, dilation], [literal(-before), 1]));
+    const tests = [
+      ...(first < 0 ? [`${place} >= 0`] : []),
+      ...(last >= size ? [`${place} < ${size}`] : []),
+    ];
+    if (tests.length) w.within(`if (${tests.join(' && ')})`, () => body(place, tap));
+    else body(place, tap);
+  });
+}
+
+/** Both loops: over the taps at the thread's pixel, [N,C,H,W]. @param body is given the pixel, row and column, and the tap. */
+export const forTaps = (
   w: Writer,
   input: string,
   attrs: WindowAttrs,
   body: (pixel: readonly [row: string, column: string], tap: readonly [string, string]) => void,
-): void {
-  const { shape } = w.storageOf(input);
-  const along = (axis: 0 | 1, then: (place: string, tap: string) => void): void => {
-    const [kernel, stride] = [attrs.kernel[axis], attrs.stride[axis]];
-    const dilation = attrs.dilation?.[axis] ?? 1;
-    const before = attrs.pads[axis] as number;
-    const size = shape[2 + axis] as number;
-    const outs = w.storage.shape[2 + axis] as number;
-    const [first, last] = [-before, (outs - 1) * stride - before + (kernel - 1) * dilation];
-    const own = w.position[2 + axis] as string;
-    w.loop(kernel, (tap) => {
-      const place = w.let(sum([own, stride], [tap, dilation], [literal(-before), 1]));
-      const tests = [
-        ...(first < 0 ? [`${place} >= 0`] : []),
-        ...(last >= size ? [`${place} < ${size}`] : []),
-      ];
-      if (tests.length) w.within(`if (${tests.join(' && ')})`, () => then(place, tap));
-      else then(place, tap);
-    });
-  };
-  along(0, (row, tapRow) =>
-    along(1, (column, tapColumn) => body([row, column], [tapRow, tapColumn])),
+): void =>
+  alongTaps(w, input, attrs, 0, (row, tapRow) =>
+    alongTaps(w, input, attrs, 1, (column, tapColumn) => body([row, column], [tapRow, tapColumn])),
   );
-}
 
 /** The texel of a map at another pixel, in the thread's image and channels. */
 export const atPixel = (
