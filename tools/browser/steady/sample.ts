@@ -6,3 +6,6 @@ export interface Sample {
   /** Textures, buffers, framebuffers, programs and shaders. */
   readonly objects: number;
 }
+
+/** The label of what is held then. */
+export const compiledTimes = (count: number): string => `compiled and disposed ${count} times`;
