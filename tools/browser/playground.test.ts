@@ -39,7 +39,7 @@ async function open(url: string, onResponse?: (response: Response) => void): Pro
 }
 
 const text = (on: Page): Locator => on.getByLabel('The same as text');
-const cards = (on: Page): Promise<string[]> => on.locator('.card summary').allInnerTexts();
+const cards = (on: Page): Promise<string[]> => on.locator('.card > details > summary').allInnerTexts();
 const failure = (on: Page): Locator => on.getByRole('alert');
 
 /** Waits until nothing is being done. */
@@ -135,7 +135,7 @@ test('form and text of the pipeline stay in step', async () => {
     .poll(() => cards(page))
     .toEqual([...['fold-batch-norm', 'merge-linear', 'fuse', 'decouple {macs=0.5x}']]);
   const decouple = page.getByTestId('card-decouple');
-  await decouple.locator('summary').click();
+  await decouple.locator('summary').first().click();
   await decouple.getByLabel('form').selectOption('dw-pw');
   await decouple.getByLabel('rounds').fill('3');
   await decouple.getByLabel('refitDense').uncheck();

@@ -55,6 +55,40 @@ export function Check({
   );
 }
 
+/** A whole number; what is being typed stays while the page changes around it. */
+export function NumberInput({
+  value,
+  least,
+  late = false,
+  onValue,
+}: {
+  value: number | undefined;
+  least: number;
+  /** Tells the number when typing is over, not with each digit. */
+  late?: boolean;
+  onValue: (value: number) => void;
+}): JSX.Element {
+  const [typed, type] = useState<string>();
+  const tell = (text: string): void => {
+    if (text !== '') onValue(Math.max(least, Math.round(Number(text))));
+  };
+  return (
+    <input
+      type="number"
+      min={least}
+      value={typed ?? value}
+      onInput={({ currentTarget }) => {
+        type(currentTarget.value);
+        if (!late) tell(currentTarget.value);
+      }}
+      onChange={({ currentTarget }) => {
+        type(undefined);
+        tell(currentTarget.value);
+      }}
+    />
+  );
+}
+
 /** What went wrong, as the project says it. */
 export const Failure = ({ message }: { message: string }): JSX.Element => (
   <p class="failure" role="alert">

@@ -56,24 +56,37 @@ export function PassFields({ form, options, onOptions }: PassFieldsProps): JSX.E
   };
   if (!form.fields.length) return <p class="muted">No options.</p>;
   return (
-    <div class="fields">
-      {form.fields.map((field) => {
-        const { name, doc, fallback } = field;
-        const text = options[name] ?? '';
-        return field.field.kind === 'flag' ? (
-          <div key={name} title={doc}>
-            <Check
-              label={name}
-              checked={(text || fallback) === 'true'}
-              onChange={(on) => set(name, String(on) === fallback ? '' : String(on))}
-            />
-          </div>
-        ) : (
-          <Field key={name} label={field.required ? `${name} (needed)` : name} hint={doc}>
-            <Input form={field} text={text} onText={(value) => set(name, value)} />
-          </Field>
-        );
-      })}
-    </div>
+    <>
+      <div class="fields">
+        {form.fields.map((field) => {
+          const { name, doc, fallback } = field;
+          const text = options[name] ?? '';
+          return field.field.kind === 'flag' ? (
+            <div key={name} title={doc}>
+              <Check
+                label={name}
+                checked={(text || fallback) === 'true'}
+                onChange={(on) => set(name, String(on) === fallback ? '' : String(on))}
+              />
+            </div>
+          ) : (
+            <Field key={name} label={field.required ? `${name} (needed)` : name} hint={doc}>
+              <Input form={field} text={text} onText={(value) => set(name, value)} />
+            </Field>
+          );
+        })}
+      </div>
+      <details class="meanings">
+        <summary>What the options mean</summary>
+        <dl>
+          {form.fields.map(({ name, doc }) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{doc}</dd>
+            </div>
+          ))}
+        </dl>
+      </details>
+    </>
   );
 }

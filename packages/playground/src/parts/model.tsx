@@ -6,7 +6,7 @@ import type { JSX } from 'preact';
 import { useState } from 'preact/hooks';
 import type { Loaded } from '../worker/session.ts';
 import type { DrawingResult, Sizes } from '../worker/model.ts';
-import { Field, FileDrop, Panel, Scroll, Tabs } from './controls.tsx';
+import { Field, FileDrop, NumberInput, Panel, Scroll, Tabs } from './controls.tsx';
 
 /** The graph, or why it isn't drawn; a click on a box chooses its layer. */
 export function Picture({
@@ -77,13 +77,11 @@ function SizeFields({ sizes, onSizes }: { sizes: Sizes; onSizes: (sizes: Sizes) 
       <legend>Sizes that the model leaves open</legend>
       {names.map((name) => (
         <Field key={name} label={name}>
-          <input
-            type="number"
-            min={1}
+          <NumberInput
             value={sizes[name]}
-            onChange={({ currentTarget }) =>
-              onSizes({ ...sizes, [name]: Number(currentTarget.value) })
-            }
+            least={1}
+            late
+            onValue={(size) => onSizes({ ...sizes, [name]: size })}
           />
         </Field>
       ))}

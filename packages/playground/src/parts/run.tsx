@@ -2,7 +2,7 @@
 import type { JSX } from 'preact';
 import type { Progress } from '../worker/rpc.ts';
 import type { CalibrationChoice, Description, Loaded } from '../worker/session.ts';
-import { Check, Field, Panel } from './controls.tsx';
+import { Check, Field, Panel, NumberInput } from './controls.tsx';
 
 export interface RunSettings {
   readonly calibration: CalibrationChoice;
@@ -58,14 +58,7 @@ const choices: readonly (readonly [CalibrationChoice, string])[] = [
 function DataFields({ loaded, settings, onSettings }: SettingsProps): JSX.Element {
   const set = (change: Partial<RunSettings>): void => onSettings({ ...settings, ...change });
   const number = (name: 'samples' | 'seed' | 'images', least: number): JSX.Element => (
-    <input
-      type="number"
-      min={least}
-      value={settings[name]}
-      onChange={({ currentTarget: { value } }) =>
-        set({ [name]: Math.max(least, Math.round(Number(value) || 0)) })
-      }
-    />
+    <NumberInput value={settings[name]} least={least} onValue={(value) => set({ [name]: value })} />
   );
   return (
     <div class="row">

@@ -175,17 +175,25 @@ async function accuracyOf(
   return { data: data.name, before: old, after: now };
 }
 
+/** Milliseconds that a page takes to show what it was told. */
+const paintMs = 200;
+
+/** Tells the page what comes and waits until it stands still: painting takes cores that are about to be measured. */
+async function announce({ progress }: CallContext, ...told: Parameters<CallContext['progress']>) {
+  progress(...told);
+  await new Promise((resolve) => setTimeout(resolve, paintMs));
+}
+
 /** Speeds on one backend. What goes wrong there, drivers included, takes no figures of others away. */
 async function speedOn(
   before: Graph,
   after: Graph,
   setup: SpeedSetup,
-  { signal, progress }: CallContext,
+  signal: AbortSignal,
 ): Promise<Speed> {
   const { backend, threads = 1 } = setup;
   try {
-    const options = { signal, rounds: 5, onProgress: progress };
-    const [speed] = await compareSpeed(before, after, [setup], options);
+    const [speed] = await compareSpeed(before, after, [setup], { signal, rounds: 5 });
     return speed ?? { backend: backend.name, threads, failed: 'it was not measured' };
   } catch (error) {
     signal.throwIfAborted();
@@ -222,7 +230,9 @@ export const methods = {
   },
 
   /** Milliseconds of each kernel of the loaded model on one thread; none where that can't be. */
-  async profile(_: undefined, { signal }: CallContext): Promise<readonly KernelTime[]> {
+  async profile(_: undefined, context: CallContext): Promise<readonly KernelTime[]> {
+    const { signal } = context;
+    await announce(context, 0, 1, 'milliseconds of each layer');
     try {
       return (await profile(requireModel(), cpu(), { signal, runs: 5 })).kernels;
     } catch (error) {
@@ -272,14 +282,10 @@ export const methods = {
         ? await accuracyOf(before, after, request.images, context)
         : undefined;
     const speeds: Speed[] = [];
-    for (const [index, { label, setup }] of wanted.entries())
-      speeds.push(
-        await speedOn(before, after, setup, {
-          ...context,
-          progress: (done, total) =>
-            context.progress(index * total + done, wanted.length * total, `speed on ${label}`),
-        }),
-      );
+    for (const [index, { label, setup }] of wanted.entries()) {
+      await announce(context, index, wanted.length, `speed on ${label}`);
+      speeds.push(await speedOn(before, after, setup, context.signal));
+    }
     return { speeds, ...(accuracy && { accuracy }) };
   },
 
