@@ -8,11 +8,8 @@
  */
 import { parseArgs } from 'node:util';
 import { prepareNode } from '@decouple/backend-cpu/node';
-import { timeKernels } from '@decouple/backend-cpu';
-import { graphBuilder, totalCost, type Graph } from '@decouple/ir';
-import { createRandom, float32, normals, sizeOf } from '@decouple/tensor';
 import { significant } from 'decouple';
-import { macsPerBurst, peakBurst } from './peak.ts';
+import { kernelRates, limitProbe } from './convolutions.ts';
 
 const standard = [
   '224,3,64,3',
@@ -37,65 +34,17 @@ const standard = [
   '28,512,256,3,1,256',
 ];
 
-function graphOf(text: string): Graph {
-  const [size, channels, outChannels, kernel, stride = 1, groups = 1] = text
-    .split(',')
-    .map(Number) as [number, number, number, number, number?, number?];
-  const shape = [outChannels, channels / groups, kernel, kernel];
-  const b = graphBuilder(text);
-  const scale = Math.sqrt(2 / ((channels / groups) * kernel * kernel));
-  const weight = float32(shape, normals(createRandom(1), sizeOf(shape), scale));
-  const pad = kernel >> 1;
-  const y = b.node(
-    'conv2d',
-    [
-      b.input('x', [1, channels, size, size]),
-      b.constant('w', weight),
-      b.constant('b', float32([outChannels], new Float32Array(outChannels))),
-    ],
-    {
-      pads: [pad, pad, pad, pad],
-      stride: [stride, stride],
-      groups,
-      activation: { kind: 'relu' },
-    },
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { plain: { type: 'boolean', default: false } },
+});
+const fma = prepareNode().relaxedSimd && !values.plain;
+const limit = limitProbe(fma);
+for (const text of positionals.length ? positionals : standard) {
+  const { limit: most, kernels } = await kernelRates(text, fma, limit);
+  const cells = kernels.map(
+    ({ kernel, medianMs, fastMs, fastShare }) =>
+      `${kernel} ${significant(fastMs)} (${significant(medianMs)}) ms ${(fastShare * most.best).toFixed(1)} GMAC/s ${fastShare.toFixed(2)}`,
   );
-  return b.build([y]);
+  console.log(`${text.padEnd(20)} limit ${most.best.toFixed(1)}   ${cells.join('   ')}`);
 }
-
-/** Multiply-adds in 10⁹ a second: the best of several bursts. */
-function peak(burst: () => void): number {
-  let best = Infinity;
-  for (let round = 0; round < 10; round++) {
-    const start = performance.now();
-    burst();
-    best = Math.min(best, performance.now() - start);
-  }
-  return macsPerBurst / best / 1e6;
-}
-
-async function main(): Promise<void> {
-  const { values, positionals } = parseArgs({
-    allowPositionals: true,
-    options: { plain: { type: 'boolean', default: false } },
-  });
-  const fma = prepareNode().relaxedSimd && !values.plain;
-  const burst = peakBurst(fma);
-  burst();
-  for (const text of positionals.length ? positionals : standard) {
-    const graph = graphOf(text);
-    const [node] = graph.nodes;
-    if (!node) throw new Error('no node');
-    const { macs } = totalCost(graph);
-    const before = peak(burst);
-    const times = await timeKernels(graph, node, { fma, rounds: 12, turnMs: 15 });
-    const limit = Math.max(before, peak(burst));
-    const cells = times.map(({ kernel, medianMs, fastMs }) => {
-      const rate = macs / fastMs / 1e6;
-      return `${kernel} ${significant(fastMs)} (${significant(medianMs)}) ms ${rate.toFixed(1)} GMAC/s ${(rate / limit).toFixed(2)}`;
-    });
-    console.log(`${text.padEnd(20)} limit ${limit.toFixed(1)}   ${cells.join('   ')}`);
-  }
-}
-
-await main();

@@ -19,7 +19,7 @@ export interface Plot {
 const [width, height] = [760, 440];
 const box = { left: 64, top: 40, right: 170, bottom: 52 };
 /** Middle tones, which stand out from white and from black. */
-const colours = [
+export const colours = [
   '#3b82c4',
   '#d9822b',
   '#3d9a50',
@@ -33,9 +33,18 @@ const colours = [
 ];
 const dashes = ['', '6 3', '2 3'];
 
-const escape = (text: string): string =>
+export const escape = (text: string): string =>
   text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 const fixed = (value: number): string => value.toFixed(1);
+
+export const style = `<style>
+text { font: 12px system-ui, sans-serif; fill: #333 }
+.title { font-size: 15px }
+.grid { stroke: #8884; }
+.level { stroke: #888; stroke-dasharray: 5 4 }
+polyline { fill: none; stroke-width: 2 }
+@media (prefers-color-scheme: dark) { text { fill: #ddd } }
+</style>`;
 
 /** Round values that divide a range into about `count` parts. */
 export function ticks(from: number, to: number, count: number): number[] {
@@ -110,14 +119,7 @@ export function drawPlot(plot: Plot): string {
     `<line class="level" x1="${box.left}" x2="${right}" y1="${fixed(scale.y(plot.level.y))}" y2="${fixed(scale.y(plot.level.y))}"/><text x="${box.left + 6}" y="${fixed(scale.y(plot.level.y) - 5)}">${escape(plot.level.label)}</text>`;
   return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" role="img">
 <title>${escape(plot.title)}</title>
-<style>
-text { font: 12px system-ui, sans-serif; fill: #333 }
-.title { font-size: 15px }
-.grid { stroke: #8884; }
-.level { stroke: #888; stroke-dasharray: 5 4 }
-polyline { fill: none; stroke-width: 2 }
-@media (prefers-color-scheme: dark) { text { fill: #ddd } }
-</style>
+${style}
 <text class="title" x="${box.left}" y="22">${escape(plot.title)}</text>
 ${axes(plot, ticks(1, xMax, 7), ticks(plot.yMin, yTop, 6), scale)}
 ${level ?? ''}

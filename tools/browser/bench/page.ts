@@ -3,13 +3,14 @@
  * Latencies in a page: the networks whose files the query names, on WebGL 2 by gpu.js and by TensorFlow.js, with kernels
  * of one channel to a texel, and in plain loops of JavaScript. Results are left in `window.results`.
  */
-import { difference, float32, type Tensor } from '@decouple/tensor';
+import { difference, type Tensor } from '@decouple/tensor';
 import { bindSymbols, graphBuilder, type Graph } from '@decouple/ir';
 import { fastest, median } from '@decouple/backend';
 import { runPipeline } from '@decouple/pass-manager';
 import { gpu, importOnnx, parsePipeline, randomInputs, reference, totalCost } from 'decouple';
 import { engines, type Engine, type Results, type Row } from './results.ts';
-import { startTfjs, tfjsNetwork } from './tfjs.ts';
+import { tfjsNetwork } from '../../bench/tfjs-network.ts';
+import { startTfjs } from './tfjs.ts';
 
 type Run = () => Promise<Tensor>;
 const query = new URLSearchParams(location.search);
@@ -17,7 +18,6 @@ const query = new URLSearchParams(location.search);
 /** Every backend gets the same graph, with batch normalisation and activations folded. */
 async function runnersOf(graph: Graph): Promise<{ runs: Record<Engine, Run>; end: () => void }> {
   const inputs = randomInputs(graph);
-  const [x] = Object.values(inputs) as [Tensor];
   const output = graph.outputs[0] as string;
   const backends = [gpu({ mode: 'webgl2' }), gpu({ mode: 'webgl2', packed: false }), reference()];
   const executables = await Promise.all(backends.map((backend) => backend.compile(graph)));
@@ -27,11 +27,10 @@ async function runnersOf(graph: Graph): Promise<{ runs: Record<Engine, Run>; end
         (await executable.run(inputs))[output] as Tensor,
   ) as [Run, Run, Run];
   const network = tfjsNetwork(graph);
-  const shape = graph.types.get(output)?.shape as number[];
-  const tfjs: Run = () => Promise.resolve(float32(shape, network(x)));
+  const tfjs: Run = () => Promise.resolve(network.run(inputs)[output] as Tensor);
   return {
     runs: { gpu: packed, 'tfjs-webgl': tfjs, 'one channel': single, loops },
-    end: () => executables.forEach((executable) => executable.dispose()),
+    end: () => [...executables, network].forEach((each) => each.dispose()),
   };
 }
 
