@@ -2,7 +2,7 @@ export { cpu, type CpuOptions } from './cpu.ts';
 export { convKernels, type ConvKernel } from './kernels/conv-candidates.ts';
 export { kernelsFor, timeKernels, type KernelTime, type TuneOptions } from './tune.ts';
 export type { StartWorker, WorkerJob } from './workers.ts';
-export { describeKernels, type KernelDescription } from './describe-kernels.ts';
+export { describeKernels } from './kernels/index.ts';
 export { commonRates } from './common-rates.ts';
 export { cpuCostModel, predictTimes, type PredictedTime } from './predict.ts';
 export { probeCode, probeRates, probeSamples, type ProbeOptions } from './probe.ts';

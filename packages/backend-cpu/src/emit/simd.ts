@@ -2,6 +2,12 @@
 import type { Activation } from '@decouple/ir';
 import type { Emitter, Pointer, Vector } from '../kernel.ts';
 
+/**
+ * Vector registers of x64 less the one that V8 keeps for itself and, without `fma`, one for products that are rounded
+ * before they are added.
+ */
+export const vectorRegisters = (fma: boolean): number => (fma ? 15 : 14);
+
 /** `accumulator += a · b`, with one rounding if `fma`. */
 export function multiplyAdd(
   f: Emitter,

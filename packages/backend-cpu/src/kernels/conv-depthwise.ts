@@ -6,17 +6,38 @@
  * - t terms, one output per group: y[o] = Σ_t Σ_taps w[o,t] · x[o·t+…]. Products accumulate per input channel, as in
  *   a depthwise convolution over all o·t of them, and neighbours are added once at the end.
  *
- * Weights are packed [vector of outputs][term][kh][kw][4]. A tile of pixels shares each load of weights; with
- * stride 1 a row of a three-wide kernel also shares its inputs.
+ * Weights are packed [vector of outputs][term][kh][kw][4]. A tile of pixels shares each load of weights and of inputs.
  */
 import { gcd } from '../emit/gcd.ts';
-import { activate, advance, multiplyAdd, setScaled, storeLanes } from '../emit/simd.ts';
+import {
+  activate,
+  advance,
+  multiplyAdd,
+  setScaled,
+  storeLanes,
+  vectorRegisters,
+} from '../emit/simd.ts';
 import type { Emitter, Pointer, Vector } from '../kernel.ts';
 import type { ConvGeometry, ConvShape } from './conv-shape.ts';
 
 /** Whether this family serves a convolution: one side of each group has one channel, the other few. */
 export const isDepthwiseLike = ({ groups, channels, outChannels }: ConvGeometry): boolean =>
   groups > 1 && ((channels === 1 && outChannels <= 16) || (outChannels === 1 && channels <= 8));
+
+/** Pixels and vectors of outputs whose sums are in registers. */
+interface Tile {
+  readonly pixels: number;
+  readonly vectors: number;
+}
+
+/**
+ * Eight sums. Pixels of maps with many channels share few sets of the first-level cache, so whole cache lines are used
+ * at once where neighbouring vectors read neighbouring inputs.
+ */
+export function depthwiseTile({ channels: terms, outChannels }: ConvGeometry): Tile {
+  if (terms === 1 && outChannels === 1) return { pixels: 2, vectors: 4 };
+  return { pixels: terms <= 2 ? 4 : terms <= 4 ? 2 : 1, vectors: 1 };
+}
 
 class DepthwiseEmitter {
   private readonly f: Emitter;
@@ -25,7 +46,8 @@ class DepthwiseEmitter {
   private readonly terms: number;
   private readonly multiplier: number;
   private readonly tilePixels: number;
-  /** [term][pixel] */
+  private readonly tileVectors: number;
+  /** [vector of inputs][pixel] */
   private readonly accumulators: Vector[];
   private readonly inputs: Vector[];
   private readonly weights: Vector[];
@@ -44,10 +66,10 @@ class DepthwiseEmitter {
     this.fma = fma;
     this.terms = shape.channels;
     this.multiplier = shape.outChannels;
-    this.tilePixels = this.terms <= 2 ? 4 : this.terms <= 4 ? 2 : 1;
-    this.accumulators = f.locals('v128', this.tilePixels * this.terms);
-    this.inputs = f.locals('v128', this.tilePixels + 2);
-    this.weights = f.locals('v128', 3);
+    ({ pixels: this.tilePixels, vectors: this.tileVectors } = depthwiseTile(shape));
+    this.accumulators = f.locals('v128', this.tilePixels * this.tileVectors * this.terms);
+    this.inputs = f.locals('v128', vectorRegisters(fma));
+    this.weights = f.locals('v128', shape.kernel[1]);
     this.spare = f.local('v128');
     [this.x, this.w, this.bias, this.kernelRow, this.input, this.output, this.residual] = f.locals(
       'i32',
@@ -68,69 +90,79 @@ class DepthwiseEmitter {
     f.set(target);
   }
 
-  /** One kernel row for a tile: inputs loaded once and shared by neighbouring pixels. */
-  private sharedRow(pixels: number, term: number, lanes: readonly number[]): void {
-    const { f, shape } = this;
-    const columns = shape.kernel[1];
-    for (let p = 0; p < pixels + columns - 1; p++)
-      this.load(p * shape.input.pixel, lanes, this.inputs[p] as Vector);
-    for (let column = 0; column < columns; column++) {
-      const weight = this.weights[column] as Vector;
-      f.get(this.w)
-        .mem('v128.load', 16 * column)
-        .set(weight);
-      for (let p = 0; p < pixels; p++)
-        multiplyAdd(
-          f,
-          this.accumulator(term, p),
-          this.inputs[p + column] as Vector,
-          weight,
-          this.fma,
-        );
-    }
-  }
-
-  private plainRow(pixels: number, term: number, lanes: readonly number[]): void {
-    const { f, shape } = this;
-    const { kernel, stride, dilation, input } = shape;
-    const [x, weight] = [this.inputs[0] as Vector, this.weights[0] as Vector];
-    for (let column = 0; column < kernel[1]; column++) {
-      f.get(this.w)
-        .mem('v128.load', 16 * column)
-        .set(weight);
-      for (let p = 0; p < pixels; p++) {
-        this.load((p * stride[1] + column * dilation[1]) * input.pixel, lanes, x);
-        multiplyAdd(f, this.accumulator(term, p), x, weight, this.fma);
-      }
-    }
-  }
-
-  private accumulator(term: number, pixel: number): Vector {
-    return this.accumulators[term * this.tilePixels + pixel] as Vector;
-  }
-
-  /** All taps of one term; `x` starts at `input + offset`. */
-  private term(pixels: number, term: number, offset: number, lanes: readonly number[]): void {
-    const { f, shape } = this;
+  /**
+   * One kernel row of one input vector for a tile: each input is loaded once, for all pixels that it counts for. As in
+   * matrix products (gemm-tile.ts), branches never taken stand between parts whose loads fit the registers.
+   */
+  private kernelRowOf(
+    tile: Tile,
+    vector: number,
+    lanes: readonly number[],
+    barrier: () => void,
+  ): void {
+    const { f, shape, fma } = this;
     const { kernel, stride, dilation } = shape;
-    const shared = stride[1] === 1 && dilation[1] === 1 && kernel[1] <= 3;
+    const columns = kernel[1];
+    for (let column = 0; column < columns; column++)
+      f.get(this.w)
+        .mem('v128.load', 16 * (vector * kernel[0] * columns + column))
+        .set(this.weights[column] as Vector);
+    const room = Math.max(
+      1,
+      vectorRegisters(fma) - tile.pixels * tile.vectors * this.terms - columns,
+    );
+    let loads = 0;
+    for (let at = 0; at <= (tile.pixels - 1) * stride[1] + (columns - 1) * dilation[1]; at++) {
+      const used = Array.from(
+        { length: tile.pixels },
+        (_, p) => [p, (at - p * stride[1]) / dilation[1]] as const,
+      ).filter(([, column]) => Number.isInteger(column) && column >= 0 && column < columns);
+      if (used.length === 0) continue;
+      if (loads > 0 && loads % room === 0) barrier();
+      const x = this.inputs[loads++ % room] as Vector;
+      this.load(16 * vector + at * shape.input.pixel, lanes, x);
+      for (const [p, column] of used)
+        multiplyAdd(f, this.accumulator(vector, p), x, this.weights[column] as Vector, fma);
+    }
+  }
+
+  private accumulator(vector: number, pixel: number): Vector {
+    return this.accumulators[vector * this.tilePixels + pixel] as Vector;
+  }
+
+  /** All taps of all input vectors of a tile, row by row; `x` starts at `input + offset`. */
+  private taps(tile: Tile, offset: number, lanes: readonly number[]): void {
+    const { f, shape, terms } = this;
+    const { kernel, dilation } = shape;
+    const inputs = tile.vectors * terms;
     f.get(this.input).i32(offset).op('i32.add').set(this.x);
-    f.forRange(this.kernelRow, 0, kernel[0], 1, () => {
-      if (shared) this.sharedRow(pixels, term, lanes);
-      else this.plainRow(pixels, term, lanes);
-      advance(f, [
-        [this.x, dilation[0] * shape.input.row],
-        [this.w, 16 * kernel[1]],
-      ]);
-    });
+    f.block((exit) =>
+      f.forRange(this.kernelRow, 0, kernel[0], 1, () => {
+        let barriers = 0;
+        const barrier = (): void => void f.get(this.x).i32(++barriers).op('i32.eq').brIf(exit);
+        for (let vector = 0; vector < inputs; vector++) {
+          if (vector > 0) barrier();
+          this.kernelRowOf(tile, vector, lanes, barrier);
+        }
+        advance(f, [
+          [this.x, dilation[0] * shape.input.row],
+          [this.w, 16 * kernel[1]],
+        ]);
+      }),
+    );
+    f.increment(this.w, 16 * (inputs - 1) * kernel[0] * kernel[1]);
   }
 
   /** Adds neighbouring channels of all terms: lane l of the result is Σ_t flat[l·terms + t]. */
-  private addTerms(pixel: number): void {
+  private addTerms(vector: number, pixel: number): void {
     const { f, terms } = this;
     for (let term = 0; term < terms; term++) {
       const sources = [0, 1, 2, 3].map((lane) => lane * terms + term);
-      this.gather(sources.map((flat) => [this.accumulator(flat >> 2, pixel), flat % 4] as const));
+      this.gather(
+        sources.map(
+          (flat) => [this.accumulator(vector * terms + (flat >> 2), pixel), flat % 4] as const,
+        ),
+      );
       if (term > 0) f.op('f32x4.add');
     }
   }
@@ -163,67 +195,72 @@ class DepthwiseEmitter {
     f.shuffle32([0, 1, 4, 5]);
   }
 
-  /** One vector of outputs for a tile of pixels. */
+  /** The outputs of a tile, whose input begins at `offset`; `live` lanes of the last vector count. */
   private tile(
-    pixels: number,
+    tile: Tile,
     offset: number,
     outVector: number,
     lanes: readonly number[],
     live: number,
   ): void {
     const { f, shape, terms } = this;
-    for (let term = 0; term < terms; term++)
+    const { pixels, vectors } = tile;
+    for (let vector = 0; vector < vectors * terms; vector++)
       for (let p = 0; p < pixels; p++) {
-        if (terms === 1) f.get(this.bias).mem('v128.load', 16 * outVector);
+        if (terms === 1) f.get(this.bias).mem('v128.load', 16 * (outVector + vector));
         else f.f32x4(0);
-        f.set(this.accumulator(term, p));
+        f.set(this.accumulator(vector, p));
       }
-    for (let term = 0; term < terms; term++) this.term(pixels, term, offset + 16 * term, lanes);
-    for (let p = 0; p < pixels; p++) {
-      if (terms === 1) f.get(this.accumulator(0, p));
-      else {
-        this.addTerms(p);
-        f.get(this.bias)
-          .mem('v128.load', 16 * outVector)
-          .op('f32x4.add');
+    this.taps(tile, offset, lanes);
+    for (let vector = 0; vector < vectors; vector++)
+      for (let p = 0; p < pixels; p++) {
+        const place = 16 * (outVector + vector);
+        if (terms === 1) f.get(this.accumulator(vector, p));
+        else {
+          this.addTerms(vector, p);
+          f.get(this.bias).mem('v128.load', place).op('f32x4.add');
+        }
+        if (shape.residual)
+          f.get(this.residual)
+            .mem('v128.load', p * shape.residual.pixel + place)
+            .op('f32x4.add');
+        activate(f, shape.activation, this.spare);
+        f.set(this.spare);
+        const stored = vector === vectors - 1 ? live : 4;
+        storeLanes(f, this.output, p * shape.output.pixel + place, this.spare, stored);
       }
-      if (shape.residual)
-        f.get(this.residual)
-          .mem('v128.load', p * shape.residual.pixel + 16 * outVector)
-          .op('f32x4.add');
-      activate(f, shape.activation, this.spare);
-      f.set(this.spare);
-      storeLanes(f, this.output, p * shape.output.pixel + 16 * outVector, this.spare, live);
-    }
   }
 
   /** All channels of a tile: whole periods of the channel pattern in a loop, the rest one by one. */
   private channels(pixels: number, bases: readonly Pointer[]): void {
-    const { f, shape, multiplier, terms } = this;
+    const { f, shape, multiplier, terms, tileVectors } = this;
     const outputs = shape.groups * multiplier;
+    // Vectors of outputs after which inputs and lanes are as before.
     const period = terms > 1 ? 1 : multiplier / gcd(multiplier, 4);
+    const step = period * tileVectors;
     const inputsPerPeriod = terms > 1 ? 4 * terms : 4 / gcd(multiplier, 4);
-    const periods = Math.floor(outputs / (4 * period));
-    const emitVector = (index: number, live: number): void => {
+    const periods = Math.floor(outputs / (4 * step));
+    const emitVectors = (index: number, vectors: number, live: number): void => {
       const first = terms > 1 ? 4 * terms * index : Math.floor((4 * index) / multiplier);
       const lanes = [0, 1, 2, 3].map((lane) =>
         terms > 1 ? lane : Math.floor((4 * index + lane) / multiplier) - first,
       );
-      this.tile(pixels, 4 * first, index, lanes, live);
+      this.tile({ pixels, vectors }, 4 * first, index, lanes, live);
     };
     const targets = [this.input, this.w, this.bias, this.output, this.residual];
     bases.forEach((base, index) => f.get(base).set(targets[index] as Pointer));
     f.forRange(f.local('i32'), 0, periods, 1, () => {
-      for (let index = 0; index < period; index++) emitVector(index, 4);
+      for (let index = 0; index < period; index++) emitVectors(index, tileVectors, 4);
       advance(f, [
-        [this.input, 4 * inputsPerPeriod],
-        [this.bias, 16 * period],
-        [this.output, 16 * period],
-        [this.residual, shape.residual ? 16 * period : 0],
+        [this.input, 4 * inputsPerPeriod * tileVectors],
+        [this.bias, 16 * step],
+        [this.output, 16 * step],
+        [this.residual, shape.residual ? 16 * step : 0],
       ]);
     });
-    const rest = outputs - 4 * period * periods;
-    for (let index = 0; 4 * index < rest; index++) emitVector(index, Math.min(4, rest - 4 * index));
+    const rest = outputs - 4 * step * periods;
+    for (let index = 0; 4 * index < rest; index++)
+      emitVectors(index, 1, Math.min(4, rest - 4 * index));
   }
 
   private row(pointers: readonly Pointer[]): void {

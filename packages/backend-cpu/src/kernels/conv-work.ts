@@ -8,6 +8,7 @@
  *   spill     bytes of results that no cache holds
  */
 import type { Work } from '@decouple/cost-model';
+import { depthwiseTile } from './conv-depthwise.ts';
 import { groupWeights } from './conv-gemm-weights.ts';
 import type { ConvGeometry } from './conv-shape.ts';
 import { paddedChannels, panelChannels, panelsOf, tilePixels, tileSums } from './gemm-panels.ts';
@@ -135,17 +136,16 @@ export function depthwiseWork(geometry: ConvGeometry): Work {
   const { batch, outRows, outColumns, groups, channels: terms, outChannels } = geometry;
   const { kernel, stride, dilation } = geometry;
   const taps = kernel[0] * kernel[1];
-  const size = terms <= 2 ? 4 : terms <= 4 ? 2 : 1;
+  const { pixels, vectors: width } = depthwiseTile(geometry);
   const vectors = Math.ceil((groups * outChannels) / 4);
-  const products = batch * outRows * outColumns * vectors * taps * terms;
-  const tiles = batch * outRows * Math.ceil(outColumns / size) * vectors * terms;
-  // Neighbouring pixels share their inputs only in rows of at most three taps without strides.
-  const shared = stride[1] === 1 && dilation[1] === 1 && kernel[1] <= 3;
+  const tilesInRows = batch * outRows * Math.ceil(outColumns / pixels);
+  const inputs = (Math.min(pixels, outColumns) - 1) * stride[1] + (kernel[1] - 1) * dilation[1] + 1;
   return {
-    'depthwise.fma': products,
-    'depthwise.load': shared ? 0 : products,
-    'depthwise.row': tiles * kernel[0],
-    'depthwise.weights': 16 * vectors * terms * taps > firstCache ? tiles * taps : 0,
+    'depthwise.fma': batch * outRows * outColumns * vectors * taps * terms,
+    'depthwise.load': tilesInRows * vectors * terms * kernel[0] * (inputs + kernel[1]),
+    'depthwise.row': tilesInRows * Math.ceil(vectors / width) * kernel[0],
+    'depthwise.weights':
+      16 * vectors * terms * taps > firstCache ? tilesInRows * vectors * terms * taps : 0,
     'depthwise.spill': spilled(geometry),
     'depthwise.call': 1,
   };

@@ -1,4 +1,5 @@
 /** Arithmetic and activations, element by element. */
+import type { OneOf } from '@decouple/backend';
 import type { NodeOf, OpKind } from '@decouple/ir';
 import { exponentialBelow, exponentialBodies } from './elementwise-bodies.ts';
 import { mapCalls, type MapBody } from './map.ts';
@@ -31,9 +32,6 @@ type UnaryKind =
   | 'log'
   | keyof typeof instructions;
 type BinaryKind = 'add' | 'sub' | 'mul' | 'div' | 'min' | 'max';
-
-/** A node of one of several kinds, told apart by `op`. */
-type OneOf<K extends OpKind> = { [Kind in K]: NodeOf<Kind> }[K];
 
 function unaryBody(node: OneOf<UnaryKind>): MapBody {
   switch (node.op) {

@@ -9,12 +9,9 @@
  * They are never taken, but compare a pointer that the loop moves on: the compiler doesn't know, nor does it when it
  * unrolls the loop, as it does with a value that stays.
  */
-import { advance, multiplyAdd } from '../emit/simd.ts';
+import { advance, multiplyAdd, vectorRegisters } from '../emit/simd.ts';
 import type { Emitter, Pointer, Vector } from '../kernel.ts';
 import { mostPanelVectors, tileSums } from './gemm-panels.ts';
-
-/** Vector registers of x64 less the one that V8 keeps for itself. */
-const registers = 15;
 
 export class GemmTile {
   /** Input of the first pixel and weights; a product leaves them behind what it has read. */
@@ -79,8 +76,7 @@ export class GemmTile {
   private step(pixels: number, vectors: number, barrier: (index: number) => void): void {
     const byPixel = vectors <= pixels;
     const [kept, passing] = byPixel ? [vectors, pixels] : [pixels, vectors];
-    // A product that is rounded before it is added needs a register, too.
-    const room = registers - (this.fma ? 0 : 1) - pixels * vectors - kept;
+    const room = vectorRegisters(this.fma) - pixels * vectors - kept;
     const parts = Math.ceil(passing / room);
     const partOf = (index: number): number => Math.floor((index * parts) / passing);
     for (let at = 0; at < kept; at++) {
