@@ -1,5 +1,6 @@
 /** The reference of ops as Markdown, from the tables that the code itself uses. */
-import { describeKernels, type KernelDescription } from '@decouple/backend-cpu';
+import type { KernelDescription } from '@decouple/backend';
+import { describeKernels } from '@decouple/backend-cpu';
 import { describeKernels as describeGpuKernels } from '@decouple/backend-gpu';
 import { conformanceCases } from '@decouple/conformance';
 import {

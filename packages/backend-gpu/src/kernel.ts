@@ -43,9 +43,6 @@ export type KernelEntry<K extends OpKind> =
   Kernel<K> | Delegation | { readonly unsupported: string };
 export type KernelTable = { readonly [K in OpKind]: KernelEntry<K> };
 
-/** A node of one of several kinds, told apart by `op`. */
-export type OneOf<K extends OpKind> = { [Kind in K]: NodeOf<Kind> }[K];
-
 /** For nodes with values that no kernel can hold. */
 export const hosted: Delegation = {
   delegate: 'values are not float32, empty, or too large for a texture',

@@ -1,6 +1,6 @@
 /** Arithmetic and activations, element by element. */
 import type { OneOf } from '@decouple/backend';
-import type { NodeOf, OpKind } from '@decouple/ir';
+import type { NodeOf } from '@decouple/ir';
 import { exponentialBelow, exponentialBodies } from './elementwise-bodies.ts';
 import { mapCalls, type MapBody } from './map.ts';
 import { activate } from '../emit/simd.ts';

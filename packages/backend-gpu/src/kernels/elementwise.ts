@@ -1,4 +1,5 @@
 /** Arithmetic and activations, element by element. */
+import type { OneOf } from '@decouple/backend';
 import { float32, type Tensor } from '@decouple/tensor';
 import type { NodeOf } from '@decouple/ir';
 import {
@@ -7,7 +8,6 @@ import {
   type Delegation,
   type KernelContext,
   type KernelPlan,
-  type OneOf,
 } from '../kernel.ts';
 import { literal, type Coordinate, type Writer } from '../writer.ts';
 

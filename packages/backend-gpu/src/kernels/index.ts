@@ -1,4 +1,5 @@
 /** The table of kernels: every op is in it, by type. */
+import { describeTable, type KernelDescription } from '@decouple/backend';
 import type { Delegation, KernelTable } from '../kernel.ts';
 import { conv2d, linear } from './conv2d.ts';
 import { batchNormalization, binary, prelu, unary } from './elementwise.ts';
@@ -89,3 +90,6 @@ export const kernels = {
   'roi-align': detectors,
   opaque: { unsupported: 'an op that this build does not know' },
 } satisfies KernelTable;
+
+/** How each op runs on this backend, as data for generated documentation. */
+export const describeKernels = (): KernelDescription[] => describeTable(kernels);

@@ -1,4 +1,5 @@
 /** Ops that move elements and compute nothing. */
+import type { OneOf } from '@decouple/backend';
 import type { NodeOf } from '@decouple/ir';
 import { sizeOf } from '@decouple/tensor';
 import {
@@ -6,7 +7,6 @@ import {
   type Delegation,
   type KernelContext,
   type KernelPlan,
-  type OneOf,
   type Planned,
 } from '../kernel.ts';
 import { sameTexels } from '../storage.ts';

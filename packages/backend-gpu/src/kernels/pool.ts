@@ -1,12 +1,7 @@
 /** Windows over maps: largest element, mean, mean of the whole map. */
+import type { OneOf } from '@decouple/backend';
 import type { NodeOf } from '@decouple/ir';
-import {
-  hosted,
-  type Delegation,
-  type KernelContext,
-  type KernelPlan,
-  type OneOf,
-} from '../kernel.ts';
+import { hosted, type Delegation, type KernelContext, type KernelPlan } from '../kernel.ts';
 import { literal, range, sum, type Writer } from '../writer.ts';
 
 /** What a window or a filter does along rows and columns. */

@@ -1,12 +1,7 @@
 /** Folds over axes: sums, means, extremes, products; softmax and its logarithm. */
+import type { OneOf } from '@decouple/backend';
 import type { NodeOf } from '@decouple/ir';
-import {
-  hosted,
-  type Delegation,
-  type KernelContext,
-  type KernelPlan,
-  type OneOf,
-} from '../kernel.ts';
+import { hosted, type Delegation, type KernelContext, type KernelPlan } from '../kernel.ts';
 import { range, type Coordinate, type Writer } from '../writer.ts';
 
 /** Calls `body` within loops over every index of the given axes, with the coordinates that these replace. */
