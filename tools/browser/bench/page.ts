@@ -5,10 +5,10 @@
  */
 import { difference, type Tensor } from '@decouple/tensor';
 import { bindSymbols, graphBuilder, type Graph } from '@decouple/ir';
-import { fastest, median } from '@decouple/backend';
+import { fastest, median, type Executable, type NodeTime } from '@decouple/backend';
 import { runPipeline } from '@decouple/pass-manager';
 import { gpu, importOnnx, parsePipeline, randomInputs, reference, totalCost } from 'decouple';
-import { engines, type Engine, type Results, type Row } from './results.ts';
+import { engines, type Engine, type Parts, type Results, type Row } from './results.ts';
 import { tfjsNetwork } from '../../bench/tfjs-network.ts';
 import { startTfjs } from './tfjs.ts';
 
@@ -16,7 +16,11 @@ type Run = () => Promise<Tensor>;
 const query = new URLSearchParams(location.search);
 
 /** Every backend gets the same graph, with batch normalisation and activations folded. */
-async function runnersOf(graph: Graph): Promise<{ runs: Record<Engine, Run>; end: () => void }> {
+async function runnersOf(graph: Graph): Promise<{
+  readonly runs: Record<Engine, Run>;
+  readonly parts: (runs: number) => Promise<Parts>;
+  readonly end: () => void;
+}> {
   const inputs = randomInputs(graph);
   const output = graph.outputs[0] as string;
   const backends = [gpu({ mode: 'webgl2' }), gpu({ mode: 'webgl2', packed: false }), reference()];
@@ -30,15 +34,25 @@ async function runnersOf(graph: Graph): Promise<{ runs: Record<Engine, Run>; end
   const tfjs: Run = () => Promise.resolve(network.run(inputs)[output] as Tensor);
   return {
     runs: { gpu: packed, 'tfjs-webgl': tfjs, 'one channel': single, loops },
+    parts: async (runs) => partsOf(await (executables[0] as Executable).profile(inputs, runs)),
     end: () => [...executables, network].forEach((each) => each.dispose()),
   };
+}
+
+function partsOf(steps: readonly NodeTime[]): Parts {
+  const parts = { upload: 0, kernels: 0, readback: 0 };
+  for (const { kernel, medianMs } of steps)
+    if (kernel.startsWith('upload ')) parts.upload += medianMs;
+    else if (kernel.startsWith('download ')) parts.readback += medianMs;
+    else parts.kernels += medianMs;
+  return parts;
 }
 
 /** Of the slow engines. */
 const slowRounds = 3;
 
 async function measure(name: string, graph: Graph, rounds: number): Promise<Row> {
-  const { runs, end } = await runnersOf(graph);
+  const { runs, parts: partsIn, end } = await runnersOf(graph);
   const expected = await runs.loops();
   let maxRel = 0;
   for (const engine of engines)
@@ -57,6 +71,7 @@ async function measure(name: string, graph: Graph, rounds: number): Promise<Row>
       await time(engine);
   for (let round = 0; round < slowRounds; round++)
     for (const engine of ['one channel', 'loops'] as const) await time(engine);
+  const parts = await partsIn(rounds);
   end();
   const times = Object.fromEntries(
     [...samples].map(([engine, list]) => [
@@ -64,7 +79,7 @@ async function measure(name: string, graph: Graph, rounds: number): Promise<Row>
       { medianMs: median(list), fastMs: fastest(list) },
     ]),
   ) as Row['times'];
-  return { name, macs: totalCost(graph).macs, times, maxRel };
+  return { name, macs: totalCost(graph).macs, times, parts, maxRel };
 }
 
 /** As good as no work: what uploads and downloads take. */

@@ -6,10 +6,17 @@ export interface Timing {
   readonly medianMs: number;
   readonly fastMs: number;
 }
+/** Milliseconds of the gpu backend's parts, each waited for. */
+export interface Parts {
+  readonly upload: number;
+  readonly kernels: number;
+  readonly readback: number;
+}
 export interface Row {
   readonly name: string;
   readonly macs: number;
   readonly times: Readonly<Record<Engine, Timing>>;
+  readonly parts: Parts;
   /** Largest difference from the loops, relative to their largest value. */
   readonly maxRel: number;
 }
