@@ -19,6 +19,7 @@ import type { StartWorker } from './workers.ts';
 import { readStrided, writeStrided } from './transfer.ts';
 
 const pageBytes = 65536;
+const systemPageBytes = 4096;
 
 /** A step made runnable. */
 type Action = () => void;
@@ -38,6 +39,11 @@ function createMemory(program: Program): WasmMemory {
       { cause: error },
     );
   }
+}
+
+/** Systems give memory page by page when it is first written, which the first run would otherwise wait for. */
+function touchPages(heap: Float32Array, { memoryBytes, arenaBytes }: Program): void {
+  for (let at = memoryBytes - arenaBytes; at < memoryBytes; at += systemPageBytes) heap[at / 4] = 0;
 }
 
 /** Values of the host during a run: constants, and results of delegated nodes. */
@@ -94,6 +100,7 @@ export class CpuExecutable implements Executable {
     const module = await webAssembly.compile(program.module);
     const { exports } = await webAssembly.instantiate(module, { env: { memory } });
     executable.heap = new Float32Array(memory.buffer);
+    touchPages(executable.heap, program);
     if (program.sharing && startWorker)
       executable.team = new Team(program.sharing, { module, memory }, startWorker);
     executable.actions = program.steps.map((step, index) =>
