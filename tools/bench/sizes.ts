@@ -21,7 +21,7 @@ const sizeOfFiles = (what: string, folder: string, names: readonly string[]): Si
   sizeOf(what, ...names.map((name) => readFileSync(join(folder, name))));
 
 /** All that a compiled network is but its weights. */
-async function compiledSizes(): Promise<SizeRecord> {
+export async function compiledSizes(): Promise<SizeRecord> {
   const graph = bindSymbols(networks.vgg16.make(), { N: 1 });
   const { wasm, js } = compileAhead((await optimize(graph, cpu().legalize)).graph);
   const module = new WebAssembly.Module(Buffer.concat(wasm));

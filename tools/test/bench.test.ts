@@ -20,6 +20,7 @@ import { writePage } from '../bench/document.ts';
 import { tfjs, type EngineName } from '../bench/engines.ts';
 import { networks, pipelineOf, variants } from '../bench/networks.ts';
 import { partNames } from '../bench/parts.ts';
+import { compiledSizes } from '../bench/sizes.ts';
 import { RecordStore, type ByEngine, type Kept, type PartName } from '../bench/records.ts';
 
 const small = { width: 0.125, size: 32, classes: 10 };
@@ -92,6 +93,12 @@ describe('bars', () => {
     expect(realisedShare(record, 100, 'ours, direct')).toBeCloseTo(0.8);
     expect(realisedShare(record, 100, 'ours')).toBeCloseTo(0.5);
   });
+});
+
+test('code, loader and layout of VGG16 compiled ahead of time take at most 60 KB', async () => {
+  const { bytes, gzipBytes } = await compiledSizes();
+  expect(bytes).toBeGreaterThan(gzipBytes);
+  expect(gzipBytes).toBeLessThan(60e3);
 });
 
 test('pipelines of all variants are valid in both layouts', () => {
