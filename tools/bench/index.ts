@@ -110,7 +110,7 @@ async function main(): Promise<void> {
       console.error(`${part}: ${messageOf(error)}`);
       process.exitCode = 1;
     }
-    if (!quick) worker?.disconnect();
+    if (!quick && worker?.connected) worker.disconnect();
   }
   if (worker?.connected) worker.disconnect();
   const { markdown, pictures } = writePage((part) => store.find(part), [...parts, 'product'], {
