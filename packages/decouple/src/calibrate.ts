@@ -18,10 +18,29 @@ export interface CalibrationSettings {
   readonly seed?: number | undefined;
   /** Runs networks on the calibration data. Default: `cpu()`. */
   readonly backend?: Backend | undefined;
+  /**
+   * Calibration data already open, instead of all of the above: several runs on one network share what they compute.
+   * See {@link openCalibration}.
+   */
+  readonly opened?: Calibration | undefined;
 }
 
 /** The defaults of what a run depends on. */
 export const defaults = { samples: 512, seed: 1 } as const;
+
+/**
+ * Opens calibration data for several runs; to be disposed of afterwards.
+ * @param original the network whose responses are the target.
+ * @throws DataError when the data don't fit it.
+ */
+export function openCalibration(
+  original: Graph,
+  settings: CalibrationSettings & { readonly calibration: Dataset },
+): Calibration {
+  const { samples = defaults.samples, seed = defaults.seed, backend = cpu() } = settings;
+  const dataset = sampleDataset(settings.calibration, samples, seed);
+  return createCalibration({ original, dataset, backend, seed });
+}
 
 /**
  * Does a job with calibration data, if there are any.
@@ -33,13 +52,12 @@ export async function withCalibration<T>(
   settings: CalibrationSettings,
   job: (calibration: Calibration | undefined) => Promise<T>,
 ): Promise<T> {
-  const { samples = defaults.samples, seed = defaults.seed, backend = cpu() } = settings;
-  if (!settings.calibration) return job(undefined);
-  const dataset = sampleDataset(settings.calibration, samples, seed);
-  const calibration = createCalibration({ original, dataset, backend, seed });
+  const { opened, calibration } = settings;
+  if (opened || !calibration) return job(opened);
+  const own = openCalibration(original, { ...settings, calibration });
   try {
-    return await job(calibration);
+    return await job(own);
   } finally {
-    calibration.dispose();
+    own.dispose();
   }
 }

@@ -5,7 +5,7 @@ export { batchingFor, compile, sizesFor, type Batching } from './compile.ts';
 export * from './evaluate.ts';
 export * from './inspect.ts';
 export type { Ledger, LedgerChange, LedgerLayer, LedgerPass } from './ledger.ts';
-export type { CalibrationSettings } from './calibrate.ts';
+export { openCalibration, type CalibrationSettings } from './calibrate.ts';
 export * from './metadata.ts';
 export * from './optimize.ts';
 export * from './passes.ts';

@@ -11,6 +11,7 @@ import {
   type TrialStore,
 } from '@decouple/search';
 import { OptionError } from '@decouple/tensor';
+import { openCalibration } from './calibrate.ts';
 import { digestOf, digestOfDataset, digestOfGraph } from './identity.ts';
 import type { Metric } from './metrics.ts';
 import { predict } from './predict.ts';
@@ -91,6 +92,17 @@ const keyed = (store: SearchStore, context: string): SearchStore => ({
  * @throws OptionError when nothing within the limits was found, or something needed for them is not given.
  */
 export async function search(graph: Graph, options: SearchOptions): Promise<Found> {
+  const { calibration } = options;
+  if (options.opened || !calibration) return searchWith(graph, options);
+  const opened = openCalibration(graph, { ...options, calibration });
+  try {
+    return await searchWith(graph, { ...options, opened });
+  } finally {
+    opened.dispose();
+  }
+}
+
+async function searchWith(graph: Graph, options: SearchOptions): Promise<Found> {
   const { limits, metric, rates, families, store, onProgress, signal } = options;
   const backend: Backend = options.backend ?? cpu();
   const settings = { ...options, backend, ...(rates && { cost: cpuCostModel(rates) }) };
