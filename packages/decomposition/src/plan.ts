@@ -55,6 +55,8 @@ export interface Plan {
 /** A decomposition method. */
 export interface Decomposer {
   readonly name: string;
+  /** All that plans depend on besides layer and data. With it, plans are kept for later runs on the same data. */
+  readonly key?: string;
   /** Why it leaves a layer alone; no numbers, no names. */
   refuses(layer: Layer): string | undefined;
   /** Ways to build the layer. @param metrics one for each group; without, the weights alone are compared. */

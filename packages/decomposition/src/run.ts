@@ -9,10 +9,12 @@ import type { RunContext } from '@decouple/pass-manager';
 import { holdsNumbers, nextTurn, OptionError } from '@decouple/tensor';
 import { allocate } from './allocate.ts';
 import { densePlan } from './dense.ts';
+import type { Disturbance } from './disturbance.ts';
 import { layerMetrics, sample, type Data } from './fitting.ts';
 import { denseMacs, layerOf, type Layer } from './layer.ts';
 import type { Budget, DecompositionOptions } from './options.ts';
 import type { Built, Decomposer, Plan } from './plan.ts';
+import { planLayer } from './plan-layer.ts';
 import { networkCosts, pricing, type NetworkCosts, type Priced } from './price.ts';
 
 export type Counter = 'replaced' | 'kept' | 'refitted';
@@ -29,6 +31,8 @@ export const statistics: Readonly<Record<Counter, string>> = {
 export interface Choices {
   readonly layer: Layer;
   readonly plans: readonly [dense: Priced, ...others: Priced[]];
+  /** To measure what errors of this layer do to the outputs; only with data. */
+  readonly disturbance?: Disturbance;
 }
 
 /** A pass in terms of decomposers. */
@@ -267,11 +271,13 @@ async function planLayers(
   for (const [index, { layer, decomposers }] of layers.entries()) {
     await nextTurn(context.signal);
     context.progress(index, steps, `measuring ${layer.conv.name}`);
-    const rows = data && (await sample(data, graph, layer, 'plan'));
-    const metrics = data && rows && (await layerMetrics(data, layer, rows));
-    const plans = decomposers.flatMap((decomposer) => decomposer.plans(layer, metrics));
+    const { plans, disturbance } = await planLayer(graph, layer, decomposers, data);
     const price = pricing(graph, layer, context.cost);
-    choices.push({ layer, plans: [price(densePlan(layer)), ...plans.map(price)] });
+    choices.push({
+      layer,
+      plans: [price(densePlan(layer)), ...plans.map(price)],
+      ...(disturbance && { disturbance }),
+    });
   }
   return choices;
 }

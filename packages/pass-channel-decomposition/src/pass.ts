@@ -35,6 +35,7 @@ export const channelDecomposition = (
   given: Pick<Options, 'method' | 'multiple' | 'allowCostlier'>,
 ): Decomposer => ({
   name: 'channel-decompose',
+  key: JSON.stringify(['channel-decompose', given.method, given.multiple, given.allowCostlier]),
   refuses: ({ group }) =>
     group.outputs === 1 ? 'outputs have groups of their own and share no filters' : undefined,
   plans: (layer, metrics) =>

@@ -283,6 +283,7 @@ function stack(layer: Layer, projected: Layer, start: Inputs, plan: Plan): Plan 
 /** Another method on the principal combinations of input channels. Needs calibration data. */
 export const onPrincipalInputs = (inner: Decomposer, multiple: number): Decomposer => ({
   name: `channel-${inner.name}`,
+  ...(inner.key !== undefined && { key: JSON.stringify(['inputs', multiple, inner.key]) }),
   refuses: (layer) => {
     if (layer.size.groups > 1) return 'grouped convolutions have few channels to combine';
     if (layer.group.taps === 1) return 'pointwise convolutions have no taps to decouple';

@@ -43,6 +43,7 @@ export const decoupling = ({
   adaptive,
 }: Pick<Options, 'form' | 'layout' | 'adaptive'>): Decomposer => ({
   name: 'decouple',
+  key: JSON.stringify(['decouple', form, layout, adaptive]),
   refuses: ({ group }) => {
     if (group.taps === 1) return 'pointwise convolutions have nothing to decouple';
     return group.inputs === 1 ? 'already depthwise' : undefined;

@@ -19,6 +19,7 @@ import { plansOf, type PlanOptions } from './plans.ts';
 /** Spatial decomposition as a method among others. */
 export const spatialDecomposition = (given: PlanOptions): Decomposer => ({
   name: 'spatial-decompose',
+  key: JSON.stringify(['spatial-decompose', given.order, given.multiple, given.allowCostlier]),
   refuses: ({ size: { kernel } }) => {
     if (Math.min(...kernel) > 1) return undefined;
     return Math.max(...kernel) === 1

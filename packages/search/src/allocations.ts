@@ -13,6 +13,7 @@ import {
   refuseBudget,
   type Budget,
   type Choices,
+  type Disturbance,
   type Priced,
 } from '@decouple/decomposition';
 
@@ -80,19 +81,17 @@ export async function allocateGreedily(problem: Problem, effect: Effect): Promis
 }
 
 /**
- * Effect on the outputs per unit of local error, measured with each layer alone at its share of the budget.
+ * Effect on the outputs per unit of local error, measured with random errors in each layer alone.
  * @returns weights by layer, 1 on average.
  */
 export async function sensitivities(
-  { choices, budget }: Problem,
-  effect: Effect,
+  { choices }: Problem,
+  effect: (disturbance: Disturbance) => Promise<number>,
 ): Promise<Record<string, number>> {
   const found: [string, number][] = [];
-  for (const choice of choices) {
-    const plan = planAt(choice, Math.min(0.9, budget.limit / budget.network), budget);
-    if (plan === choice.plans[0] || !(plan.error > 0)) continue;
-    found.push([choice.layer.conv.name, (await effect(choice, plan)) / plan.error]);
-  }
+  for (const { layer, disturbance } of choices)
+    if (disturbance && disturbance.error > 0)
+      found.push([layer.conv.name, (await effect(disturbance)) / disturbance.error]);
   const mean = found.reduce((sum, [, value]) => sum + value, 0) / Math.max(1, found.length);
   return Object.fromEntries(found.map(([name, value]) => [name, mean > 0 ? value / mean : 1]));
 }

@@ -6,7 +6,9 @@ import {
   fitOptions,
   statistics,
   type Decomposer,
+  type Disturbance,
 } from '@decouple/decomposition';
+import { applyPatch } from '@decouple/ir';
 import { definePass } from '@decouple/pass-manager';
 import { channelDecomposition, onPrincipalInputs } from '@decouple/pass-channel-decomposition';
 import { pruning } from '@decouple/pass-channel-pruning';
@@ -26,7 +28,8 @@ import { divergenceFrom } from './divergence.ts';
 /** Ranks are multiples of this, so that backends get full vectors. */
 const multiple = 4;
 
-const decouple = (): Decomposer => decoupling({ form: 'auto', layout: 'wide', adaptive: 'auto' });
+const decouple = (form: 'auto' | 'dw-pw'): Decomposer =>
+  decoupling({ form, layout: 'wide', adaptive: 'auto' });
 const spatial = (): Decomposer =>
   spatialDecomposition({ order: 'auto', multiple, allowCostlier: false });
 const channel = (): Decomposer =>
@@ -34,10 +37,10 @@ const channel = (): Decomposer =>
 
 /** Methods by name; what passes they come from documents them. Two names: the second behind fewer input channels. */
 const methods = {
-  decouple,
+  decouple: () => decouple('auto'),
   spatial,
   channel,
-  'channel-decouple': () => onPrincipalInputs(decouple(), multiple),
+  'channel-decouple': () => onPrincipalInputs(decouple('dw-pw'), multiple),
   'channel-spatial': () => onPrincipalInputs(spatial(), multiple),
   'channel-channel': () => onPrincipalInputs(channel(), multiple),
   prune: () => pruning({ method: 'elimination', multiple }),
@@ -110,7 +113,11 @@ export const decompose = definePass({
             return divergence ? divergence(alone, signal) : plan.error;
           };
           if (given.allocation === 'greedy') return allocateGreedily(problem, effect);
-          const weights = given.sensitivity ? await sensitivities(problem, effect) : {};
+          const disturbed = async (disturbance: Disturbance): Promise<number> => {
+            await nextTurn(signal);
+            return divergence ? divergence(applyPatch(graph, disturbance.patch()), signal) : 0;
+          };
+          const weights = given.sensitivity ? await sensitivities(problem, disturbed) : {};
           return allocateByKnapsack(problem, weights);
         },
       },

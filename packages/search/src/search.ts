@@ -235,7 +235,7 @@ async function largestShare(
   const whole = totalCost(graph).macs;
   const ofMacs = limits.macs === undefined ? 1 : Math.min(1, limits.macs / whole);
   const inTime = ms && limits.ms !== undefined && family.includes('ms=$');
-  const share = inTime ? Math.min(ofMacs, (limits.ms) / (await ms(graph))) : ofMacs;
+  const share = inTime ? Math.min(ofMacs, limits.ms / (await ms(graph))) : ofMacs;
   const first = await trials.run(family, share);
   if (!first || trials.within(first)) return;
   let [good, bad] = [share / maxSpeedup, share];
