@@ -7,7 +7,9 @@ import {
   accuracyMetric,
   bindSymbols,
   DataError,
+  openCalibration,
   syntheticDataset,
+  type Calibration,
   type Dataset,
   type Graph,
   type Metric,
@@ -22,15 +24,14 @@ const cifarFolder = process.env['DECOUPLE_CACHE'] ?? join(homedir(), '.cache/dec
 
 export interface Network {
   readonly graph: Graph;
-  /** Never those of `test`. */
-  readonly calibration: Dataset;
-  /** Drawn images, for calibration without data. */
-  readonly synthetic: Dataset;
+  /** Calibration data, opened once for all that is tried: images, never those of `test`, or drawn ones. */
+  readonly open: Readonly<Record<'images' | 'synthetic', () => Calibration>>;
   readonly samples: number;
-  /** On images that no fit sees: budgets are chosen by it. */
-  /** On images that nothing before sees. */
+  /** On images that no fit sees. */
   readonly test: Metric;
 }
+
+export const seed = 1;
 
 interface Source {
   readonly title: string;
@@ -101,7 +102,10 @@ function slice(dataset: Dataset, from: number, to: number): Dataset {
   };
 }
 
-type Parts = Pick<Network, 'calibration' | 'test'>;
+interface Parts {
+  readonly calibration: Dataset;
+  readonly test: Metric;
+}
 
 /** Calibration on training images, the report on test images. */
 function cifarParts({ quick }: Settings, preprocess: Preprocess): Parts {
@@ -148,7 +152,17 @@ export async function openNetwork(name: NetworkName, settings: Settings): Promis
     samples: used,
     ...(preprocess && { preprocess }),
   });
-  return { graph: sized(model, parts.calibration.sampleShape), synthetic, samples: used, ...parts };
+  const graph = sized(model, parts.calibration.sampleShape);
+  const opener = (calibration: Dataset): (() => Calibration) => {
+    let opened: Calibration | undefined;
+    return () => (opened ??= openCalibration(graph, { calibration, samples: used, seed }));
+  };
+  return {
+    graph,
+    open: { images: opener(parts.calibration), synthetic: opener(synthetic) },
+    samples: used,
+    test: parts.test,
+  };
 }
 
 /** The network for samples of one shape: decompositions need to know rows and columns. */

@@ -58,7 +58,21 @@ const alone = (name: Abbreviation): string[] => [
 /** In stacks of two the later pass takes two thirds of the logarithm of the ratio. */
 const pair = (...names: [Abbreviation, Abbreviation]): string[] => [stack(names, [1, 2])];
 
-const mixed = [`fold-batch-norm, decompose{macs=$x, ${relu}}`];
+/** For each layer the best of some methods and of stacks of them. */
+const perLayer = (share: string, ...methods: readonly string[]): string => {
+  const named = methods.length ? `, methods=[${methods.join(', ')}]` : '';
+  return `decompose{macs=${share}${named}, sensitivity=true, ${relu}}`;
+};
+
+const best = (...methods: readonly string[]): string[] => [
+  `fold-batch-norm, ${perLayer('$x', ...methods)}`,
+];
+
+const mixed = best();
+
+/** Pruning takes a fifth of the logarithm of the ratio. */
+const pruned = (...methods: readonly string[]): string =>
+  `fold-batch-norm, channel-prune{macs=$^0.2x}, ${perLayer('$^0.8x', ...methods)}`;
 
 /** @param start a guess; a good one saves trials. */
 const vgg = (method: string, families: readonly string[], start: number, paper?: number): Row => ({
@@ -73,21 +87,22 @@ const vgg = (method: string, families: readonly string[], start: number, paper?:
 });
 
 /**
- * The rows of the paper (Guo et al., VGG16 on ImageNet at 1.0 % less top-5), then the choice per layer. Pruning
- * goes first or last: what comes after it is fitted to the pruned network's responses.
+ * The rows of the paper (Guo et al., VGG16 on ImageNet at 1.0 % less top-5), then the choice per layer. Stacks of
+ * decompositions are made per layer: one method, the other, or one inside the other (`channel-…`), as the budget
+ * has it. Channels are decomposed at the outputs, at the inputs or at both (`channel-channel`).
  */
 const vggRows: readonly Row[] = [
   vgg('ND', alone('ND'), 2.9, 1.8),
   vgg('CP', alone('CP'), 1.9, 1.56),
-  vgg('SD', alone('SD'), 2.5, 2.15),
-  vgg('CD', alone('CD'), 1.75, 2.37),
-  vgg('ND+CP', pair('CP', 'ND'), 2.7, 1.82),
-  vgg('ND+SD', pair('SD', 'ND'), 2.7, 3.73),
-  vgg('ND+CD', pair('CD', 'ND'), 2.8, 3.28),
-  vgg('CD+SD', pair('CD', 'SD'), 2.3, 3.58),
-  vgg('CD+SD+CP', [stack(['CD', 'SD', 'CP'], [2, 2, 1])], 2.3, 3.14),
-  vgg('ND+CD+SD', [stack(['CD', 'SD', 'ND'], [1, 1, 1])], 2.6, 3.61),
-  vgg('mixed', mixed, 3.2),
+  vgg('SD', alone('SD'), 3.1, 2.15),
+  vgg('CD', best('channel', 'channel-channel'), 2.6, 2.37),
+  vgg('ND+CP', pair('CP', 'ND'), 2.9, 1.82),
+  vgg('ND+SD', best('decouple', 'spatial'), 3.3, 3.73),
+  vgg('ND+CD', best('decouple', 'channel', 'channel-decouple', 'channel-channel'), 3.4, 3.28),
+  vgg('CD+SD', best('spatial', 'channel', 'channel-spatial', 'channel-channel'), 3.3, 3.58),
+  vgg('CD+SD+CP', [pruned('spatial', 'channel', 'channel-spatial', 'channel-channel')], 3.2, 3.14),
+  vgg('ND+CD+SD', mixed, 3.5, 3.61),
+  vgg('mixed', [...mixed, pruned()], 3.5),
 ];
 
 /** Ratios of ResNets to try first, by drop. */

@@ -8,7 +8,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { cpu, optimize, totalCost, type Graph } from 'decouple';
 import { writeFileWhole } from 'decouple/node';
-import { inRepository, modelPath, type Network, type Settings } from './networks.ts';
+import { inRepository, modelPath, seed, type Network, type Settings } from './networks.ts';
 import type { Row } from './studies.ts';
 
 export interface Trial {
@@ -31,7 +31,7 @@ const digest = (...parts: readonly (string | Uint8Array)[]): string => {
 };
 
 /** Packages that no figure depends on. */
-const bystanders = ['cli', 'dcpl', 'conformance', 'backend-gpu'];
+const bystanders = ['cli', 'dcpl', 'conformance', 'backend-gpu', 'playground', 'report'];
 
 /** Digest of the sources that figures depend on. */
 export function codeVersion(): string {
@@ -54,8 +54,6 @@ export interface Cache {
   /** See {@link codeVersion}. */
   readonly version: string;
 }
-
-const seed = 1;
 
 /** Measures pipelines for one row. */
 export class Bench {
@@ -98,10 +96,11 @@ export class Bench {
   }
 
   async build(pipeline: string): Promise<Graph> {
-    const { graph, calibration, synthetic, samples } = this.network;
+    const { graph, open } = this.network;
     if (pipeline === '') return graph;
-    const data = { images: calibration, synthetic, none: undefined }[this.row.calibration];
-    return (await optimize(graph, pipeline, { calibration: data, samples, seed })).graph;
+    const { calibration } = this.row;
+    const opened = calibration === 'none' ? undefined : open[calibration]();
+    return (await optimize(graph, pipeline, { opened, seed })).graph;
   }
 
   /** Builds and measures a pipeline, and remembers that. */
