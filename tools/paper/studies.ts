@@ -61,7 +61,7 @@ const pair = (...names: [Abbreviation, Abbreviation]): string[] => [stack(names,
 /** For each layer the best of some methods and of stacks of them. */
 const perLayer = (share: string, ...methods: readonly string[]): string => {
   const named = methods.length ? `, methods=[${methods.join(', ')}]` : '';
-  return `decompose{macs=${share}${named}, sensitivity=true, ${relu}}`;
+  return `decompose{macs=${share}${named}, ${relu}}`;
 };
 
 const best = (...methods: readonly string[]): string[] => [
@@ -69,6 +69,8 @@ const best = (...methods: readonly string[]): string[] => [
 ];
 
 const mixed = best();
+/** Layers weighed by what errors in them do to the outputs. */
+const weighed = [`fold-batch-norm, decompose{macs=$x, sensitivity=true, ${relu}}`];
 
 /** Pruning takes a fifth of the logarithm of the ratio. */
 const pruned = (...methods: readonly string[]): string =>

@@ -46,7 +46,7 @@ export interface Calibration {
     signal?: AbortSignal,
   ): Promise<void>;
   /**
-   * What `make` makes from `values` of `graph`: kept within the same budget, and made once as long as it is. For
+   * What `make` makes from `values` of `graph`: kept within a budget of its own, and made once as long as it is. For
    * small results of large values.
    * @param purpose tells apart what is made from the same values.
    */
@@ -68,7 +68,7 @@ export interface CalibrationOptions {
   readonly seed?: number;
   /** Samples per run. Default 32, or fewer where values are large. */
   readonly batchSize?: number;
-  /** Budget for kept activations, bytes. Default 1 GiB. */
+  /** Budget for kept activations, bytes. Default 1 GiB. What is derived from them may take three quarters of it more. */
   readonly cacheBytes?: number;
 }
 
@@ -203,6 +203,7 @@ export function createCalibration(options: CalibrationOptions): Calibration {
   const indices = [...batchesOf(dataset.samples, batchSize)];
   const prints = createFingerprints();
   const cache = createCache(cacheBytes);
+  const derived = createCache(0.75 * cacheBytes);
 
   const printOf = (graph: Graph, value: string): string => String(prints.of(graph, value));
   const known = (graph: Graph, value: string): readonly Tensor[] | undefined =>
@@ -269,8 +270,8 @@ export function createCalibration(options: CalibrationOptions): Calibration {
     make: () => Promise<T>,
   ): Promise<T> {
     const print = `${purpose} of ${values.map((value) => prints.of(graph, value)).join()}`;
-    const made = (cache.get(print) as T | undefined) ?? (await make());
-    cache.put(print, made);
+    const made = (derived.get(print) as T | undefined) ?? (await make());
+    derived.put(print, made);
     return made;
   }
 
@@ -281,6 +282,9 @@ export function createCalibration(options: CalibrationOptions): Calibration {
     synthetic: dataset.synthetic ?? false,
     observe,
     derive,
-    dispose: () => cache.clear(),
+    dispose: () => {
+      cache.clear();
+      derived.clear();
+    },
   };
 }

@@ -3,46 +3,51 @@
  * some methods more than others and most where ranks are high; so a few plans of each method are fitted, and the
  * errors of the others follow by interpolation over their MACs.
  */
-import { denseMacs } from './layer.ts';
+import { denseMacs, type Layer } from './layer.ts';
 import type { Fitting, Plan } from './plan.ts';
-
-/** Elements of a patch above which fits take too long to be made for comparison. */
-const wideLayer = 2304;
 
 /** Shares of the dense convolution's MACs at which plans are fitted. */
 const shares = [0.2, 0.4];
+/** Elements of a patch above which fits take too long to be made for comparison. */
+const wideLayer = 576;
 
-interface Gain {
-  readonly macs: number;
+/** What fitting brings at some share of the dense MACs. */
+export interface Gain {
+  readonly share: number;
   /** Error once fitted over that before. */
   readonly factor: number;
 }
 
+/** Whether plans of a layer are fitted for comparison; wider layers take the gains of narrower ones. */
+export const measuresGains = ({ group }: Layer): boolean => group.inputs * group.taps <= wideLayer;
+
+/** Fits a few of the plans of one method. */
+export async function gainsOf(plans: readonly Plan[], fitting: Fitting): Promise<Gain[]> {
+  const dense = denseMacs(fitting.layer);
+  const gains: Gain[] = [];
+  for (const limit of shares) {
+    const affordable = plans.filter(({ macs, error }) => macs <= limit * dense && error > 0);
+    if (!affordable.length) continue;
+    const best = affordable.reduce((a, b) => (b.error < a.error ? b : a));
+    const share = best.macs / dense;
+    if (gains.at(-1)?.share === share) continue;
+    const { error } = await best.build(fitting);
+    gains.push({ share, factor: error / best.error });
+  }
+  return gains;
+}
+
 /** Between what was measured the logarithm of the factor is linear; outside it stays. */
-function factorAt(gains: readonly Gain[], macs: number): number {
-  const next = gains.findIndex((gain) => gain.macs >= macs);
+function factorAt(gains: readonly Gain[], share: number): number {
+  const next = gains.findIndex((gain) => gain.share >= share);
   const [before, after] = [gains[(next < 0 ? gains.length : next) - 1], gains[next]];
   if (!before || !after) return (before ?? after)?.factor ?? 1;
-  const place = (macs - before.macs) / (after.macs - before.macs);
+  const place = (share - before.share) / (after.share - before.share);
   return before.factor ** (1 - place) * after.factor ** place;
 }
 
-/** @param plans of one method. */
-export async function withFittedErrors(
-  plans: readonly Plan[],
-  fitting: Fitting,
-): Promise<readonly Plan[]> {
-  const { layer } = fitting;
-  if (layer.group.inputs * layer.group.taps > wideLayer) return plans;
+/** Plans with their errors once fitted. */
+export function withGains(layer: Layer, plans: readonly Plan[], gains: readonly Gain[]): Plan[] {
   const dense = denseMacs(layer);
-  const gains: Gain[] = [];
-  for (const share of shares) {
-    const affordable = plans.filter(({ macs, error }) => macs <= share * dense && error > 0);
-    if (!affordable.length) continue;
-    const best = affordable.reduce((a, b) => (b.error < a.error ? b : a));
-    if (gains.at(-1)?.macs === best.macs) continue;
-    const { error } = await best.build(fitting);
-    gains.push({ macs: best.macs, factor: error / best.error });
-  }
-  return plans.map((plan) => ({ ...plan, error: plan.error * factorAt(gains, plan.macs) }));
+  return plans.map((plan) => ({ ...plan, error: plan.error * factorAt(gains, plan.macs / dense) }));
 }

@@ -12,9 +12,9 @@ import { densePlan } from './dense.ts';
 import type { Disturbance } from './disturbance.ts';
 import { layerMetrics, sample, type Data } from './fitting.ts';
 import { denseMacs, layerOf, type Layer } from './layer.ts';
+import { layerPlanner } from './layer-plans.ts';
 import type { Budget, DecompositionOptions } from './options.ts';
 import type { Built, Decomposer, Plan } from './plan.ts';
-import { planLayer } from './plan-layer.ts';
 import { networkCosts, pricing, type NetworkCosts, type Priced } from './price.ts';
 
 export type Counter = 'replaced' | 'kept' | 'refitted';
@@ -267,11 +267,12 @@ async function planLayers(
 ): Promise<Choices[]> {
   const layers = collectLayers(graph, given, data !== undefined, context);
   const steps = layers.length * (data ? 2 : 1);
+  const plan = layerPlanner(graph, data);
   const choices: Choices[] = [];
   for (const [index, { layer, decomposers }] of layers.entries()) {
     await nextTurn(context.signal);
     context.progress(index, steps, `measuring ${layer.conv.name}`);
-    const { plans, disturbance } = await planLayer(graph, layer, decomposers, data);
+    const { plans, disturbance } = await plan(layer, decomposers);
     const price = pricing(graph, layer, context.cost);
     choices.push({
       layer,

@@ -55,11 +55,12 @@ export interface Found extends OptimizeResult {
   readonly originalScore?: number;
 }
 
-/** Pipelines to search by default, for budgets in MACs and in milliseconds. */
-export const defaultFamilies = {
-  macs: ['fold-batch-norm, decompose{macs=$x}', 'fold-batch-norm, decouple{macs=$x}'],
-  ms: ['fold-batch-norm, decompose{ms=$x}'],
-} as const satisfies Readonly<Record<string, readonly string[]>>;
+/** Pipelines to search by default, with or without calibration data. @param unit of their budgets. */
+export function defaultFamilies(unit: 'macs' | 'ms', withData: boolean): readonly string[] {
+  const refined = withData ? ', relu=6' : '';
+  const mixed = `fold-batch-norm, decompose{${unit}=$x${refined}}`;
+  return unit === 'ms' ? [mixed] : [mixed, 'fold-batch-norm, decouple{macs=$x}'];
+}
 
 const absolute = (
   limit: number | { readonly share: number } | undefined,
@@ -115,7 +116,7 @@ async function searchWith(graph: Graph, options: SearchOptions): Promise<Found> 
   const originalScore = (): Promise<number> => (original ??= score(graph));
   const result = await searchPipelines({
     graph,
-    families: families ?? defaultFamilies[inTime ? 'ms' : 'macs'],
+    families: families ?? defaultFamilies(inTime ? 'ms' : 'macs', options.opened !== undefined),
     limits: defined({
       drop: limits.drop,
       ms: absolute(limits.ms, typeof limits.ms === 'object' && rates ? await ms(graph) : 0),
