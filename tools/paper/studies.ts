@@ -70,7 +70,8 @@ const best = (...methods: readonly string[]): string[] => [
 
 const mixed = best();
 /** Layers weighed by what errors in them do to the outputs. */
-const weighed = [`fold-batch-norm, decompose{macs=$x, sensitivity=true, ${relu}}`];
+const weighed = [`fold-batch-norm, decompose{macs=$x, sensitivity=1, ${relu}}`];
+const plain = ['fold-batch-norm, decompose{macs=$x}'];
 
 /** Pruning takes a fifth of the logarithm of the ratio. */
 const pruned = (...methods: readonly string[]): string =>
@@ -108,7 +109,14 @@ const vggRows: readonly Row[] = [
 ];
 
 /** Ratios of ResNets to try first, by drop. */
-const guesses: Readonly<Record<number, number>> = { 0.5: 2, 1: 2.3, 2: 2.8 };
+const guesses: Readonly<Record<number, number>> = {
+  0.5: 1.9,
+  0.55: 2,
+  1: 2.25,
+  1.3: 2.5,
+  2: 2.8,
+  2.9: 3.3,
+};
 
 const within = (
   network: NetworkName,
@@ -118,8 +126,11 @@ const within = (
   start: number,
 ): Row => ({ section: 'drops', network, method, calibration: 'images', families, drop, start });
 
-const mixedRows = (network: NetworkName): Row[] =>
-  [0.5, 1, 2].map((drop) => within(network, 'mixed', mixed, drop, guesses[drop] as number));
+/** Where little may be lost neither weights of layers nor the refinement pay. */
+const mixedRows = (network: NetworkName, drops: readonly number[] = [0.5, 1, 2]): Row[] =>
+  drops.map((drop) =>
+    within(network, 'mixed', drop < 1 ? plain : weighed, drop, guesses[drop] as number),
+  );
 
 const atOne = (network: NetworkName, names: readonly Abbreviation[]): Row[] =>
   names.map((name) => within(network, name, alone(name), 1, 1.7));
@@ -157,9 +168,9 @@ export const allRows = (foreign: boolean): Row[] => [
   ...syntheticRows('resnet20'),
   ...(foreign
     ? [
-        ...mixedRows('resnet20-akamaster'),
+        ...mixedRows('resnet20-akamaster', [0.5, 0.55, 1, 1.3, 2, 2.9]),
         ...syntheticRows('resnet20-akamaster'),
-        within('resnet32-akamaster', 'mixed', mixed, 1, 2.3),
+        ...mixedRows('resnet32-akamaster'),
         ...denoiserRows,
       ]
     : []),

@@ -81,17 +81,19 @@ export async function allocateGreedily(problem: Problem, effect: Effect): Promis
 }
 
 /**
- * Effect on the outputs per unit of local error, measured with random errors in each layer alone.
+ * Effect on the outputs per unit of local error, measured with random errors in each layer alone. On images that a
+ * network was trained on it understates layers near the outputs: hence the power.
  * @returns weights by layer, 1 on average.
  */
 export async function sensitivities(
   { choices }: Problem,
   effect: (disturbance: Disturbance) => Promise<number>,
+  power: number,
 ): Promise<Record<string, number>> {
   const found: [string, number][] = [];
   for (const { layer, disturbance } of choices)
     if (disturbance && disturbance.error > 0)
-      found.push([layer.conv.name, (await effect(disturbance)) / disturbance.error]);
+      found.push([layer.conv.name, ((await effect(disturbance)) / disturbance.error) ** power]);
   const mean = found.reduce((sum, [, value]) => sum + value, 0) / Math.max(1, found.length);
   return Object.fromEntries(found.map(([name, value]) => [name, mean > 0 ? value / mean : 1]));
 }

@@ -71,10 +71,12 @@ const options = z.strictObject({
       'how layers share the budget: least sum of errors; equal shares; one bound for the effect on the outputs, measured for each layer alone (slow)',
     ),
   sensitivity: z
-    .boolean()
-    .default(false)
+    .number()
+    .min(0)
+    .max(1)
+    .default(0)
     .describe(
-      'knapsack: weigh the error of each layer by its measured effect on the outputs; needs calibration data',
+      'knapsack: weigh the error of each layer by this power of its measured effect on the outputs; 0 counts all alike; above, calibration data are needed',
     ),
   ...fitOptions,
 });
@@ -86,10 +88,10 @@ export const decompose = definePass({
   options,
   statistics,
   needs: ({ allocation, sensitivity }) =>
-    allocation === 'greedy' || sensitivity ? ['calibration'] : [],
+    allocation === 'greedy' || sensitivity > 0 ? ['calibration'] : [],
   run: (graph, given, context) => {
     const { calibration, signal } = context;
-    if (given.data === 'off' && (given.sensitivity || given.allocation === 'greedy'))
+    if (given.data === 'off' && (given.sensitivity > 0 || given.allocation === 'greedy'))
       throw new OptionError(
         'decompose: effects on the outputs are measured on data; data=off excludes them',
       );
@@ -117,7 +119,8 @@ export const decompose = definePass({
             await nextTurn(signal);
             return divergence ? divergence(applyPatch(graph, disturbance.patch()), signal) : 0;
           };
-          const weights = given.sensitivity ? await sensitivities(problem, disturbed) : {};
+          const weights =
+            given.sensitivity > 0 ? await sensitivities(problem, disturbed, given.sensitivity) : {};
           return allocateByKnapsack(problem, weights);
         },
       },

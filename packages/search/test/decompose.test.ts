@@ -57,7 +57,7 @@ describe('decompose', () => {
   test.each([
     'allocation=uniform',
     'allocation=greedy',
-    'sensitivity=true',
+    'sensitivity=0.5',
     'methods=[prune, decouple]',
   ])('meets the budget with %s', async (option) => {
     const { graph } = await run(`decompose{macs=0.6x, ${option}}`);
@@ -80,7 +80,7 @@ describe('decompose', () => {
     await expect(run('decompose{allocation=greedy}', 'none')).rejects.toThrow(
       'needs calibration data',
     );
-    await expect(run('decompose{sensitivity=true, data=off}')).rejects.toThrow(
+    await expect(run('decompose{sensitivity=0.5, data=off}')).rejects.toThrow(
       'data=off excludes them',
     );
   });
