@@ -4,12 +4,16 @@
  *   μ_p, μ_y   means            C = Σ (p-μ_p)(p-μ_p)ᵀ / N   [D, D]
  *   R = Σ (p-μ_p)(y-μ_y)ᵀ / N   [D, O]      var = Σ_o Σ (y_o-μ_o)² / N
  *
- * For grouped convolutions there is one block per group. Sums are float64; each block of rows is shifted by the
- * first block's mean before it is multiplied, so that no digits are lost to large means.
+ * For grouped convolutions there is one block per group. Sums are float64, in wide layers over blocks of rows whose own
+ * sums are float32; each block of rows is shifted by the first block's mean before it is multiplied, so that no digits
+ * are lost to large means.
  * Memory is D² doubles per group, independent of the number of samples.
  */
 import { multiplyAdd, transposed, view } from '@decouple/linalg';
 import type { LayerRows } from './layer-samples.ts';
+
+/** Elements of a patch from which on products are most of the work, and float32 halves it. */
+const wideLayer = 1024;
 
 /** Moments of one group of channels. */
 export interface Moments {
@@ -59,6 +63,7 @@ export async function momentsOf(layer: LayerRows, groups = 1): Promise<Moments[]
   variance = variance.map((sum) => sum / rows);
   const covariances = Array.from({ length: groups }, () => new Float64Array(size * size));
   const crosses = Array.from({ length: groups }, () => new Float64Array(size * outputs));
+  const single = size >= wideLayer;
   const sums = new Float64Array(patchSize);
   let shift: Float64Array | undefined;
   await layer.visitPatches((patches, firstRow, count) => {
@@ -77,11 +82,13 @@ export async function momentsOf(layer: LayerRows, groups = 1): Promise<Moments[]
         n: size,
         k: count,
         lower: true,
+        single,
       });
       multiplyAdd(view(crosses[group] as Float64Array, outputs), transposed(x), y, {
         m: size,
         n: outputs,
         k: count,
+        single,
       });
     }
   });

@@ -1,10 +1,11 @@
 /**
- * The generated f64x2 kernels and the memory they work in.
+ * The generated kernels and the memory they work in.
  *
  * `multiplyTiles` multiplies packed panels: A panels hold `tileRows` rows (`a[k][i]`), a B panel
  * `tileColumns` columns (`b[k][j]`), and each tile `c[i][j] += Σₖ a[k][i]·b[k][j]` is kept in vector
- * registers over the whole sum. 2×8 is the largest tile that every V8 keeps in 16 registers
- * without spilling. `rotateRows` applies a list of plane rotations to a strip of columns.
+ * registers over the whole sum. Two rows of four vectors are the largest tile that every V8 keeps in 16 registers
+ * without spilling. `multiplyTiles32` is the same on float32, with twice the columns.
+ * `rotateRows` applies a list of plane rotations to a strip of columns.
  *
  * With relaxed SIMD the sums use fused multiply-add; results then differ in the last bits from
  * engines without it.
@@ -20,17 +21,26 @@ import {
 } from '@decouple/wasm';
 
 export const tileRows = 2;
-export const tileColumns = 8;
+/** Vectors of a row of a tile. */
+const tileVectors = 4;
+/** Columns of a tile of float64. */
+export const tileColumns = 2 * tileVectors;
+/** Columns of a tile of float32. */
+export const tileColumns32 = 4 * tileVectors;
 
 /** Columns of a strip of `rotateRows`. */
 export const stripColumns = 16;
 /** Bytes of one rotation: row number (i32), padding, cosine and sine (f64). */
 export const rotationBytes = 24;
 
+export type MultiplyTiles = (a: number, b: number, c: number, tiles: number, k: number) => void;
+
 export interface Kernels {
   readonly memory: WasmMemory;
   /** Adds the products of `tiles` consecutive A panels at byte `a` by the B panel at byte `b`, inner size `k`. */
-  readonly multiplyTiles: (a: number, b: number, c: number, tiles: number, k: number) => void;
+  readonly multiplyTiles: MultiplyTiles;
+  /** The same on float32. */
+  readonly multiplyTiles32: MultiplyTiles;
   /** Applies `count` rotations of rows (i, i + 1), listed at byte `list`, to the strip at byte `strip`. */
   readonly rotateRows: (list: number, count: number, strip: number) => void;
 }
@@ -58,28 +68,34 @@ export function kernelsWithMemory(bytes: number): Kernels {
 function compile(): Kernels {
   const { relaxedSimd } = detectFeatures();
   const module = new ModuleBuilder({ memory: { pages: 1, export: 'memory' } });
-  emitMultiplyTiles(module, relaxedSimd);
+  emitMultiplyTiles(module, 'multiplyTiles', 'f64x2', relaxedSimd);
+  emitMultiplyTiles(module, 'multiplyTiles32', 'f32x4', relaxedSimd);
   emitRotateRows(module);
   const instance = new webAssembly.Instance(new webAssembly.Module(module.encode()));
   return instance.exports as unknown as Kernels;
 }
 
-function emitMultiplyTiles(module: ModuleBuilder, fused: boolean): void {
-  const f = module.function('multiplyTiles', {
+type Lanes = 'f64x2' | 'f32x4';
+
+function emitMultiplyTiles(
+  module: ModuleBuilder,
+  name: string,
+  lanes: Lanes,
+  fused: boolean,
+): void {
+  const bytes = lanes === 'f64x2' ? 8 : 4;
+  const splatLoad = lanes === 'f64x2' ? 'v128.load64_splat' : 'v128.load32_splat';
+  const rowBytes = 16 * tileVectors;
+  const f = module.function(name, {
     params: ['i32', 'i32', 'i32', 'i32', 'i32'],
     export: true,
   });
   const [a, b, c, tiles, k] = f.args;
-  const vectors = tileColumns / 2;
   const [tile, pb, end] = [f.local('i32'), f.local('i32'), f.local('i32')];
-  const sums = f.locals('v128', tileRows * vectors);
-  const rows = f.locals('v128', vectors);
+  const sums = f.locals('v128', tileRows * tileVectors);
+  const rows = f.locals('v128', tileVectors);
   const splat = f.local('v128');
-  f.get(b)
-    .get(k)
-    .i32(tileColumns * 8)
-    .op('i32.mul', 'i32.add')
-    .set(end);
+  f.get(b).get(k).i32(rowBytes).op('i32.mul', 'i32.add').set(end);
   f.forRange(tile, 0, tiles, 1, () => {
     sums.forEach((sum, index) =>
       f
@@ -97,19 +113,13 @@ function emitMultiplyTiles(module: ModuleBuilder, fused: boolean): void {
       );
       for (let i = 0; i < tileRows; i++) {
         f.get(a)
-          .mem('v128.load64_splat', 8 * i)
+          .mem(splatLoad, bytes * i)
           .set(splat);
         for (const [j, row] of rows.entries())
-          accumulate(f, sums[i * vectors + j] as Local<'v128'>, splat, row, fused);
+          accumulate(f, sums[i * tileVectors + j] as V, splat, row, { lanes, fused });
       }
-      f.increment(a, tileRows * 8);
-      f.get(pb)
-        .i32(tileColumns * 8)
-        .op('i32.add')
-        .tee(pb)
-        .get(end)
-        .op('i32.ne')
-        .brIf(again);
+      f.increment(a, tileRows * bytes);
+      f.get(pb).i32(rowBytes).op('i32.add').tee(pb).get(end).op('i32.ne').brIf(again);
     });
     sums.forEach((sum, index) =>
       f
@@ -117,19 +127,19 @@ function emitMultiplyTiles(module: ModuleBuilder, fused: boolean): void {
         .get(sum)
         .mem('v128.store', 16 * index),
     );
-    f.increment(c, tileRows * tileColumns * 8);
+    f.increment(c, tileRows * rowBytes);
   });
 }
 
 function accumulate(
   f: FunctionBuilder<readonly ValueType[]>,
-  sum: Local<'v128'>,
-  x: Local<'v128'>,
-  y: Local<'v128'>,
-  fused: boolean,
+  sum: V,
+  x: V,
+  y: V,
+  { lanes, fused }: { readonly lanes: Lanes; readonly fused: boolean },
 ): void {
-  if (fused) f.get(x).get(y).get(sum).op('f64x2.relaxed_madd').set(sum);
-  else f.get(sum).get(x).get(y).op('f64x2.mul', 'f64x2.add').set(sum);
+  if (fused) f.get(x).get(y).get(sum).op(`${lanes}.relaxed_madd`).set(sum);
+  else f.get(sum).get(x).get(y).op(`${lanes}.mul`, `${lanes}.add`).set(sum);
 }
 
 /** Rotation: upper ← c·upper − s·lower, lower ← s·upper + c·lower, with upper = row i. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addCross, addGram, gemm, symmetrize } from '@decouple/linalg';
+import { addCross, addGram, gemm, multiplyAdd, symmetrize, view } from '@decouple/linalg';
 import { maxDifference, multiply, randomMatrix, seeds, sizes, transpose } from './support.ts';
 
 describe('gemm', () => {
@@ -35,6 +35,26 @@ describe('gemm', () => {
       const a = randomMatrix(m * k);
       const b = randomMatrix(k * n, 2);
       expect(maxDifference(gemm({ m, n, k, a, b }), multiply(a, b, m, n))).toBeLessThan(1e-12);
+    }
+  });
+
+  it('sums short stretches in float32 on request', () => {
+    for (const [m, n, k] of [
+      [131, 1033, 600],
+      [40, 37, 1025],
+    ] as const) {
+      const [a, b] = [
+        new Float32Array(randomMatrix(m * k)),
+        new Float32Array(randomMatrix(k * n, 2)),
+      ];
+      const c = new Float64Array(m * n);
+      multiplyAdd(view(c, n), view(a, k), view(b, n), { m, n, k, single: true });
+      const exact = multiply(a, b, m, n);
+      const error = maxDifference(c, exact);
+      expect(error).toBeGreaterThan(0);
+      expect(error).toBeLessThan(1e-6 * k);
+      multiplyAdd(view(c, n), view(a, k), view(b, n), { m, n, k, alpha: -1, single: true });
+      expect(Math.max(...c.map(Math.abs))).toBe(0);
     }
   });
 
