@@ -2,7 +2,7 @@ import { checkCase, modelCases, type ConformanceCase } from '@decouple/conforman
 import { graphBuilder } from '@decouple/ir';
 import { createRandom, float32, InvariantError, normals, OptionError } from '@decouple/tensor';
 import { describe, expect, test } from 'vitest';
-import { cpu } from '../src/index.ts';
+import { convKernels, cpu } from '../src/index.ts';
 import { nodeWorkers, prepareNode } from '../src/node.ts';
 
 prepareNode();
@@ -16,6 +16,16 @@ const resnet = (): ConformanceCase => {
 describe('threads', () => {
   test.each(modelCases())('$name on three threads equals the interpreter', (item) =>
     checkCase(cpu({ threads: 3, workers: nodeWorkers }), item),
+  );
+
+  test.each(
+    [true, false].flatMap((fma) =>
+      convKernels.flatMap((force) => modelCases().map((item) => ({ fma, force, item }))),
+    ),
+  )(
+    '$item.name with $force wherever it applies, fma $fma, on two threads',
+    ({ fma, force, item }) =>
+      checkCase(cpu({ threads: 2, workers: nodeWorkers, fma, force }), item),
   );
 
   test('many runs give the same bits as one thread', async () => {
