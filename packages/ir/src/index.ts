@@ -24,3 +24,4 @@ export * from './text/print.ts';
 export { formatTypeText } from './text/values.ts';
 export * from './types.ts';
 export * from './verify.ts';
+export { weightAxes } from './weights.ts';

@@ -1,3 +1,4 @@
+export * from './compact.ts';
 export * from './errors.ts';
 export * from './npy.ts';
 export * from './random.ts';
