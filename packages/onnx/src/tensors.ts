@@ -6,6 +6,7 @@
 import {
   allocate,
   bytesPerElement,
+  fromHalves,
   ModelError,
   tensor,
   type ArrayOf,
@@ -86,17 +87,8 @@ export function shapeOf(proto: TensorProto): { shape: number[]; size: number } {
   return { shape, size };
 }
 
-/** float16 bits as a number: sign, 5 bits of exponent, 10 of fraction. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  return sign * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
-}
-
 function widen(bits: Uint16Array, dataType: number): Float32Array {
-  if (dataType === DataType.FLOAT16) return Float32Array.from(bits, fromHalf);
+  if (dataType === DataType.FLOAT16) return fromHalves(bits);
   return new Float32Array(Uint32Array.from(bits, (half) => half << 16).buffer);
 }
 

@@ -3,7 +3,13 @@
  * graph gives the same bytes, and importing them gives the same graph.
  */
 import { type Dim, type Graph, type Node, type ValueType } from '@decouple/ir';
-import { DecoupleError, OptionError, UnsupportedError } from '@decouple/tensor';
+import {
+  DecoupleError,
+  OptionError,
+  UnsupportedError,
+  weightStorages,
+  type WeightStorage,
+} from '@decouple/tensor';
 import { newestOpset } from '../import/header.ts';
 import { modelFields } from '../metadata.ts';
 import { createValueInfo, type ValueInfoProto } from '../proto.ts';
@@ -12,6 +18,7 @@ import { exporters } from './exporters.ts';
 import { encodeFile, joined, type External, type FileParts } from './file.ts';
 import { OpsetError } from './opsets.ts';
 import type { Exporter } from './plain.ts';
+import { compactWeights, type CompactWritten } from './weights.ts';
 import { createWriter, nameSource, type Written } from './writer.ts';
 
 export interface ExportOptions {
@@ -19,6 +26,11 @@ export interface ExportOptions {
   readonly opset?: number;
   /** Default `decouple`. */
   readonly producer?: string;
+  /**
+   * How weights are stored: as float32 ('f32', the default), or smaller with a node before each that makes float32
+   * of it: 'f16' as float16, 'i8' as 8-bit integers with a scale per output channel (operator set 13).
+   */
+  readonly weights?: WeightStorage;
 }
 
 const opsets = { oldest: 7, newest: newestOpset };
@@ -83,7 +95,7 @@ function opaqueValues(graph: Graph): ValueInfoProto[] {
     .map((value) => valueInfo(value, graph.types.get(value)));
 }
 
-function writeNodes(graph: Graph, opset: number): Written {
+function writeNodes(graph: Graph, opset: number, storage: WeightStorage): CompactWritten {
   const written: Written = { nodes: [], constants: new Map(graph.constants) };
   const context = { graph, opset, fresh: nameSource(graph) };
   for (const node of graph.nodes)
@@ -94,15 +106,20 @@ function writeNodes(graph: Graph, opset: number): Written {
       if (!(error instanceof DecoupleError)) throw error;
       throw new UnsupportedError(`${node.op} '${node.name}': ${error.message}`, { cause: error });
     }
-  return written;
+  return compactWeights(graph, written, { storage, opset, fresh: context.fresh });
 }
 
 /** The nodes for the wanted operator set; without one, for the oldest from the usual one on that has them all. */
-function writeFor(graph: Graph, wanted: number | undefined): Written & { opset: number } {
+function writeFor(
+  graph: Graph,
+  { opset: wanted, weights = 'f32' }: ExportOptions,
+): CompactWritten & { opset: number } {
+  if (!weightStorages.includes(weights))
+    throw new OptionError(`weights: ${weightStorages.join(', ')} expected, got ${weights}`);
   let opset = opsetOf(graph, wanted);
   for (;;)
     try {
-      return { ...writeNodes(graph, opset), opset };
+      return { ...writeNodes(graph, opset, weights), opset };
     } catch (error) {
       const cause = error instanceof UnsupportedError ? error.cause : undefined;
       const fixed = wanted !== undefined || opaqueOpset(graph) !== undefined;
@@ -116,12 +133,13 @@ export function exportParts(
   graph: Graph,
   options: ExportOptions & { readonly external?: External },
 ): FileParts {
-  const { nodes, constants, opset } = writeFor(graph, options.opset);
+  const { nodes, constants, halves, opset } = writeFor(graph, options);
   const { opsetImport, functions, metadataProps } = modelFields(graph.metadata);
   const pieces = {
     head: { irVersion: irVersionOf(opset), producerName: options.producer ?? 'decouple' },
     nodes: { name: graph.name, node: nodes },
     constants,
+    halves,
     values: {
       input: graph.inputs.map(({ name, type }) => valueInfo(name, type)),
       output: graph.outputs.map((name) => valueInfo(name, graph.types.get(name))),

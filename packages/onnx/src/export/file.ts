@@ -4,6 +4,7 @@
  */
 import { UnsupportedError, type Tensor } from '@decouple/tensor';
 import {
+  DataType,
   encodeGraph,
   encodeModel,
   encodeTensor,
@@ -48,11 +49,12 @@ class DataFile {
 function* initializerParts(
   name: string,
   value: Tensor,
+  dataType: number,
   external: External | undefined,
   data: DataFile,
 ): Generator<Uint8Array> {
   const raw = rawBytes(value);
-  const fieldsOf = { dims: value.shape.map(BigInt), dataType: dataTypeOf[value.dtype], name };
+  const fieldsOf = { dims: value.shape.map(BigInt), dataType, name };
   if (external && raw.length > 0 && raw.length >= external.threshold) {
     const place = externalFields(external.location, data.add(raw), raw.length);
     const whole = encodeTensor({ ...fieldsOf, ...place });
@@ -76,6 +78,8 @@ export interface FilePieces {
   /** Name and nodes of the graph. */
   readonly nodes: GraphInit;
   readonly constants: ReadonlyMap<string, Tensor>;
+  /** Names of constants that hold the bits of float16 numbers. */
+  readonly halves: ReadonlySet<string>;
   /** Inputs, outputs and types of the graph. */
   readonly values: GraphInit;
   /** Fields after the graph: operator sets, metadata, functions. */
@@ -96,8 +100,10 @@ export interface FileParts {
 export function encodeFile(pieces: FilePieces, external?: External): FileParts {
   const data = new DataFile();
   const graphParts = [encodeGraph(pieces.nodes)];
-  for (const [name, value] of pieces.constants)
-    graphParts.push(...initializerParts(name, value, external, data));
+  for (const [name, value] of pieces.constants) {
+    const dataType = pieces.halves.has(name) ? DataType.FLOAT16 : dataTypeOf[value.dtype];
+    graphParts.push(...initializerParts(name, value, dataType, external, data));
+  }
   graphParts.push(encodeGraph(pieces.values));
   const graphLength = lengthOf(graphParts);
   const head = encodeModel(pieces.head);

@@ -12,11 +12,11 @@ export class OpsetError extends UnsupportedError {
 }
 
 /** @throws OpsetError when the model is written for an older operator set. */
-export function needs(writer: Writer, opset: number, what: string): void {
+export function needs({ opset: given }: Pick<Writer, 'opset'>, opset: number, what: string): void {
   if (opset === never) throw new UnsupportedError(`ONNX has no ${what}`);
-  if (writer.opset < opset)
+  if (given < opset)
     throw new OpsetError(
-      `${what} needs operator set ${opset}, the model is written for ${writer.opset}`,
+      `${what} needs operator set ${opset}, the model is written for ${given}`,
       opset,
     );
 }

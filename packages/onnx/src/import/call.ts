@@ -27,6 +27,8 @@ export interface Knowledge {
   readonly contentsOf: (value: string) => readonly Dim[] | undefined;
   /** Symbols of the graph's inputs: those that are bound when it runs. */
   readonly symbols: ReadonlySet<string>;
+  /** Whether folding may do this much more work, as `foldingWork` counts it; it is counted as done then. */
+  readonly mayFold: (work: number) => boolean;
   /** A name that nothing has yet, from a wanted one. */
   readonly fresh: (wanted: string) => string;
 }
@@ -47,6 +49,7 @@ export interface Call {
   constant(index: number): Tensor | undefined;
   contents(index: number): readonly Dim[] | undefined;
   readonly symbols: ReadonlySet<string>;
+  mayFold(work: number): boolean;
   /**
    * Adds the node that makes the call's output `place`.
    * @throws UnsupportedError when the attributes are outside what the op allows: the node stays opaque.
@@ -99,6 +102,7 @@ export function createCall(
   const call: Call = {
     ...base,
     symbols: known.symbols,
+    mayFold: known.mayFold,
     has: (index) => input(index) !== '',
     typeOf: (index) => known.typeOf(input(index)),
     constant: (index) => known.constantOf(input(index)),

@@ -3,6 +3,7 @@ import { type Dim, type GraphInput, type ValueType } from '@decouple/ir';
 import { ModelError, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { dataTypeName, type GraphProto, type ModelProto, type ValueInfoProto } from '../proto.ts';
 import type { Report } from './problems.ts';
+import { capturedBy } from '../subgraphs.ts';
 import { dtypeOf, importTensor, isWidened, toInteger } from '../tensors.ts';
 
 /** The newest operator set that the schema of messages and the importers are written for. */
@@ -102,11 +103,20 @@ export function declaredTypes(graph: GraphProto): Map<string, ValueType> {
   return types;
 }
 
-/** Initializers and inputs stored with 16 bits, which become float32. */
+/** Initializers and inputs stored with 16 bits, which become float32; not those that only a Cast reads, which does so. */
 export function widenedValues(graph: GraphProto): string[] {
+  const used = new Set([
+    ...graph.node.flatMap((node) => [
+      ...(node.opType === 'Cast' ? [] : node.input),
+      ...capturedBy(node),
+    ]),
+    ...graph.output.map(({ name }) => name),
+  ]);
   const inputs = graph.input.filter(
     ({ type }) => type?.value.case === 'tensorType' && isWidened(type.value.value.elemType),
   );
-  const tensors = graph.initializer.filter(({ dataType }) => isWidened(dataType));
+  const tensors = graph.initializer.filter(
+    ({ dataType, name }) => isWidened(dataType) && used.has(name),
+  );
   return [...new Set([...inputs, ...tensors].map(({ name }) => name))];
 }

@@ -6,6 +6,7 @@ import { globalPools } from './global-pools.ts';
 import { indexing } from './indexing.ts';
 import { normalisation } from './normalisation.ts';
 import { products } from './products.ts';
+import { quantisation } from './quantisation.ts';
 import { reductions } from './reductions.ts';
 import { resizing } from './resize.ts';
 import { structure } from './structure.ts';
@@ -19,6 +20,7 @@ export const importers: ReadonlyMap<string, Importer> = new Map(
     ...normalisation,
     ...resizing,
     ...products,
+    ...quantisation,
     ...activations,
     ...arithmetic,
     ...reductions,

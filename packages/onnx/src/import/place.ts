@@ -47,9 +47,7 @@ function fold(
     !node.inputs.every((name) => name === '' || state.constants.has(name))
   )
     return undefined;
-  const work = workOf(state, node, types);
-  if (work > state.foldingLeft) return undefined;
-  state.foldingLeft -= work;
+  if (!state.mayFold(workOf(state, node, types))) return undefined;
   return interpretNode(
     node,
     node.inputs.map((name) => state.constants.get(name)),

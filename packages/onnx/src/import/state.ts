@@ -29,8 +29,6 @@ export interface ImportState extends Knowledge {
   readonly report: Report;
   /** Why nodes are opaque, by node name. */
   readonly refusals: Map<string, string>;
-  /** Work that folding may still take. */
-  foldingLeft: number;
 }
 
 /**
@@ -67,6 +65,7 @@ export function createState(start: ImportStart): ImportState {
   const types = new Map(inputs.map(({ name, type }) => [name, type]));
   for (const [name, value] of constants) types.set(name, typeOfTensor(value));
   const contents = new Map<string, readonly Dim[]>();
+  let foldingLeft = start.folding ?? foldingAllowance(constants.values());
   const names = [...types.keys(), ...proto.node.flatMap((node) => [node.name, ...node.output])];
   const taken = new Map(names.map((name) => [name, 1]));
   return {
@@ -85,7 +84,6 @@ export function createState(start: ImportStart): ImportState {
     nodes: [],
     report,
     refusals: new Map(),
-    foldingLeft: start.folding ?? foldingAllowance(constants.values()),
     symbols: new Set(
       inputs.flatMap(({ type }) => type.shape.filter((dim) => typeof dim === 'string')),
     ),
@@ -95,6 +93,11 @@ export function createState(start: ImportStart): ImportState {
       const constant = constants.get(value);
       if (!constant) return contents.get(value);
       return mayHoldSizes(constant) ? numbersOf(constant) : undefined;
+    },
+    mayFold(work) {
+      if (work > foldingLeft) return false;
+      foldingLeft -= work;
+      return true;
     },
     fresh: (wanted) => freeName(taken, wanted),
   };
