@@ -1,5 +1,5 @@
 /**
- * File → graph. Constants are views of the file's bytes. Nothing of the file is trusted: offsets and sizes are verified
+ * File → graph. Constants are views of the file's bytes, unless they are stored in fewer. Nothing of the file is trusted: offsets and sizes are verified
  * before they are followed, then the graph as any other. Values of weights are not looked at.
  */
 import {
@@ -12,10 +12,15 @@ import {
   type Graph,
   type GraphInput,
   type Node,
+  type ValueType,
 } from '@decouple/ir';
 import {
   bytesPerElement,
   DecoupleError,
+  float32,
+  fromHalves,
+  fromSteps,
+  innerSize,
   ModelError,
   sizeOf,
   tensor,
@@ -23,8 +28,9 @@ import {
   type Tensor,
 } from '@decouple/tensor';
 import { ByteBuffer } from 'flatbuffers';
+import type { Constant } from './generated/constant.ts';
 import { Model } from './generated/model.ts';
-import { alignment, version } from './layout.ts';
+import { alignment, storages, version } from './layout.ts';
 import { Verifier, type Fields } from './verifier.ts';
 
 const string = { kind: 'string' } as const;
@@ -54,7 +60,14 @@ const model: Fields = {
   },
   constants: {
     kind: 'tables',
-    fields: { name: string, type: string, offset: uint64, bytes: uint64 },
+    fields: {
+      name: string,
+      type: string,
+      offset: uint64,
+      bytes: uint64,
+      storage: uint32,
+      axis: uint32,
+    },
   },
   metadata: { kind: 'tables', fields: { key: string, value: string } },
 };
@@ -84,6 +97,59 @@ function openModel(bytes: Uint8Array<ArrayBuffer>): { root: Model; start: number
   return { root, start };
 }
 
+/** How a constant lies in the data. */
+interface Place {
+  readonly type: ValueType;
+  readonly shape: readonly number[];
+  readonly storage: number;
+  readonly axis: number;
+  /** Of its data. */
+  readonly bytes: number;
+}
+
+/** What the table of a constant says of its data. @throws ModelError when it contradicts itself. */
+function placeOf(table: Constant, where: string): Place {
+  const type = parseTypeText(table.type(), where);
+  const shape = staticShape(type);
+  const [storage, axis] = [table.storage(), table.axis()];
+  if (!Object.values<number>(storages).includes(storage))
+    throw new ModelError(`${where}: storage ${storage} is not known`);
+  if (storage !== storages.plain && type.dtype !== 'float32')
+    throw new ModelError(`${where}: storage ${storage} holds no ${table.type()}`);
+  if (storage === storages.i8 ? axis >= type.shape.length : axis !== 0)
+    throw new ModelError(`${where}: axis ${axis} of ${table.type()}`);
+  const size = shape ? sizeOf(shape) : Number.NaN;
+  const sizes: Readonly<Record<number, number>> = {
+    [storages.plain]: size * bytesPerElement(type.dtype),
+    [storages.f16]: 2 * size,
+    [storages.i8]: 4 * (shape?.[axis] ?? 0) + size,
+  };
+  const bytes = Number(table.bytes());
+  if (!shape || bytes !== sizes[storage])
+    throw new ModelError(`${where}: ${table.type()} has not ${bytes} bytes`);
+  return { type, shape, storage, axis, bytes };
+}
+
+/** A constant: a view of the data, or what they decode to. @throws ModelError for steps that are no sizes. */
+function constantAt(
+  data: Uint8Array<ArrayBuffer>,
+  offset: number,
+  { type, shape, storage, axis }: Place,
+  where: string,
+): Tensor {
+  const start = data.byteOffset + offset;
+  const size = sizeOf(shape);
+  if (storage === storages.f16)
+    return float32(shape, fromHalves(new Uint16Array(data.buffer, start, size)));
+  if (storage !== storages.i8)
+    return tensor(type.dtype, shape, viewAs(type.dtype, data.buffer, start, size));
+  const steps = new Float32Array(data.buffer, start, shape[axis]);
+  const channel = steps.findIndex((step) => !(step > 0 && step < Infinity));
+  if (channel >= 0) throw new ModelError(`${where}: step ${steps[channel]} of channel ${channel}`);
+  const integers = new Int8Array(data.buffer, start + steps.byteLength, size);
+  return float32(shape, fromSteps({ steps, integers }, innerSize(shape, axis)));
+}
+
 function constantsOf(root: Model, data: Uint8Array<ArrayBuffer>): Map<string, Tensor> {
   const constants = new Map<string, Tensor>();
   let end = 0;
@@ -91,20 +157,16 @@ function constantsOf(root: Model, data: Uint8Array<ArrayBuffer>): Map<string, Te
     const name = table.name();
     const where = `constant '${name}'`;
     if (constants.has(name)) throw new ModelError(`${where} is defined twice`);
-    const type = parseTypeText(table.type(), where);
-    const shape = staticShape(type);
-    const [offset, bytes] = [Number(table.offset()), Number(table.bytes())];
-    const size = shape ? sizeOf(shape) : Number.NaN;
-    if (!shape || bytes !== size * bytesPerElement(type.dtype))
-      throw new ModelError(`${where}: ${table.type()} has not ${bytes} bytes`);
+    const place = placeOf(table, where);
+    const { bytes } = place;
+    const offset = Number(table.offset());
     if (offset % alignment !== 0 || offset + bytes > data.length)
       throw new ModelError(
         `${where}: bytes ${offset} to ${offset + bytes} of ${data.length}, from a multiple of ${alignment}`,
       );
     if (offset < end) throw new ModelError(`${where}: its data overlap those before`);
     end = offset + bytes;
-    const view = viewAs(type.dtype, data.buffer, data.byteOffset + offset, size);
-    constants.set(name, tensor(type.dtype, shape, view));
+    constants.set(name, constantAt(data, offset, place, where));
   }
   return constants;
 }

@@ -1,2 +1,2 @@
-export { encodeDcpl } from './encode.ts';
+export { encodeDcpl, type EncodeOptions } from './encode.ts';
 export { decodeDcpl } from './decode.ts';

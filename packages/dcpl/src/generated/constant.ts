@@ -46,8 +46,18 @@ export class Constant {
     return offset ? this.bb!.readUint64(this.bb_pos + offset) : BigInt('0');
   }
 
+  storage(): number {
+    const offset = this.bb!.__offset(this.bb_pos, 12);
+    return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
+  }
+
+  axis(): number {
+    const offset = this.bb!.__offset(this.bb_pos, 14);
+    return offset ? this.bb!.readUint32(this.bb_pos + offset) : 0;
+  }
+
   static startConstant(builder: flatbuffers.Builder) {
-    builder.startObject(4);
+    builder.startObject(6);
   }
 
   static addName(builder: flatbuffers.Builder, nameOffset: flatbuffers.Offset) {
@@ -66,6 +76,14 @@ export class Constant {
     builder.addFieldInt64(3, bytes, BigInt('0'));
   }
 
+  static addStorage(builder: flatbuffers.Builder, storage: number) {
+    builder.addFieldInt32(4, storage, 0);
+  }
+
+  static addAxis(builder: flatbuffers.Builder, axis: number) {
+    builder.addFieldInt32(5, axis, 0);
+  }
+
   static endConstant(builder: flatbuffers.Builder): flatbuffers.Offset {
     const offset = builder.endObject();
     builder.requiredField(offset, 4); // name
@@ -79,12 +97,16 @@ export class Constant {
     typeOffset: flatbuffers.Offset,
     offset: bigint,
     bytes: bigint,
+    storage: number,
+    axis: number,
   ): flatbuffers.Offset {
     Constant.startConstant(builder);
     Constant.addName(builder, nameOffset);
     Constant.addType(builder, typeOffset);
     Constant.addOffset(builder, offset);
     Constant.addBytes(builder, bytes);
+    Constant.addStorage(builder, storage);
+    Constant.addAxis(builder, axis);
     return Constant.endConstant(builder);
   }
 }
