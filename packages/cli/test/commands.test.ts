@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { historyOf, parseGraph, preprocessOf, type Backend } from 'decouple';
 import { backendByName, checkModel, readModel, readNpy } from 'decouple/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -261,6 +261,31 @@ describe('convert', () => {
       { pipeline: 'fuse', seed: 5 },
       { pipeline: expect.stringMatching(/^decouple/) as string, seed: 1 },
     ]);
+  });
+
+  it.each([
+    ['f16', 1.3],
+    ['i8', 1.5],
+  ])('stores weights as %s', async (weights, ratio) => {
+    const [small, again] = [place.path('small.onnx'), place.path('small.dcpl')];
+    const whole = place.path('whole.dcpl');
+    expect(await decouple(['convert', place.model, small, '--weights', weights])).toMatchObject({
+      code: 0,
+    });
+    expect(await decouple(['convert', place.model, again, '--weights', weights])).toMatchObject({
+      code: 0,
+    });
+    await decouple(['convert', place.model, whole]);
+    for (const [large, file] of [
+      [place.model, small],
+      [whole, again],
+    ] as const)
+      expect(statSync(large).size / statSync(file).size).toBeGreaterThan(ratio);
+    expect(await decoupleJson('compare', small, again)).toEqual({ maxAbs: 0, maxRel: 0 });
+    const gap = await decoupleJson<{ maxRel: number }>('compare', place.model, small);
+    expect(gap.maxRel).toBeGreaterThan(0);
+    const text = ['convert', place.model, place.path('small.txt'), '--weights', weights];
+    expect(await decouple(text)).toMatchObject({ code: 2 });
   });
 
   it('tells of a broken .dcpl as a problem', async () => {

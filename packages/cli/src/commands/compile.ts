@@ -3,6 +3,7 @@ import { Option, type Command } from 'commander';
 import { shapeArgument, type ForInput } from '../arguments.ts';
 import { printJson, type Io } from '../io.ts';
 import { loadModel } from '../loading.ts';
+import { weightsOption } from '../writing.ts';
 
 interface Options {
   readonly output: string;
@@ -20,14 +21,7 @@ export function addCompile(program: Command, io: Io): void {
       'Compiles a model ahead of time: a WebAssembly file with code and weights, a small module that loads it in Node\nand in browsers, and its types. Sizes are fixed, the batch is 1 unless --shape says otherwise.',
     )
     .requiredOption('-o, --output <folder>', 'where to write the files')
-    .addOption(
-      new Option(
-        '--weights <storage>',
-        'how weights are stored: half precision or 8 bits per channel save space',
-      )
-        .choices(['f32', 'f16', 'i8'])
-        .default('f32'),
-    )
+    .addOption(weightsOption())
     .addOption(
       new Option('--winograd <tile>', 'the largest tile of the fast 3×3 convolutions')
         .choices(['off', 'f2', 'f4'])

@@ -1,13 +1,15 @@
 /** `decouple convert`: the same model in another format. */
 import type { Command } from 'commander';
+import type { WriteOptions } from 'decouple/node';
 import { wholeNumber } from '../arguments.ts';
 import type { Io } from '../io.ts';
 import { loadModel } from '../loading.ts';
-import { externalDataOption, writeOptions } from '../writing.ts';
+import { externalDataOption, weightsOption, writeOptions } from '../writing.ts';
 
 interface Options {
   readonly opset?: number;
   readonly externalData?: boolean;
+  readonly weights: NonNullable<WriteOptions['weights']>;
 }
 
 export function addConvert(program: Command, io: Io): void {
@@ -19,7 +21,11 @@ export function addConvert(program: Command, io: Io): void {
     )
     .option('--opset <number>', 'ONNX operator set', wholeNumber(1))
     .option(...externalDataOption)
-    .addHelpText('after', '\nExample:\n  decouple convert vgg16.onnx vgg16.dcpl')
+    .addOption(weightsOption())
+    .addHelpText(
+      'after',
+      '\nExamples:\n  decouple convert vgg16.onnx vgg16.dcpl\n  decouple convert vgg16.onnx small.onnx --weights i8',
+    )
     .action(async (path: string, output: string, options: Options) => {
       const [{ withPreprocess }, { readPreprocess, writeModel }] = await Promise.all([
         import('decouple'),

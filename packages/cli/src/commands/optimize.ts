@@ -2,6 +2,7 @@
 import { basename, dirname, join, resolve } from 'node:path';
 import { Option, type Command } from 'commander';
 import type { OptimizeResult, PipelineEvent, PrintAfter, Reproducer } from 'decouple';
+import type { WriteOptions } from 'decouple/node';
 import { shapeArgument, wholeNumber, type ForInput } from '../arguments.ts';
 import { printJson, type Io } from '../io.ts';
 import { loadModel, loadRates, preprocessFor } from '../loading.ts';
@@ -15,7 +16,7 @@ import {
 } from '../pipelines.ts';
 import { withProgress, type Progress } from '../progress.ts';
 import { writeReport } from '../reporting.ts';
-import { externalDataOption, writeOptions } from '../writing.ts';
+import { externalDataOption, weightsOption, writeOptions } from '../writing.ts';
 
 interface Options extends PipelineOptions, CalibrationOptions {
   readonly output?: string;
@@ -24,6 +25,7 @@ interface Options extends PipelineOptions, CalibrationOptions {
   readonly shape?: readonly ForInput<number[]>[];
   readonly opset?: number;
   readonly externalData?: boolean;
+  readonly weights: NonNullable<WriteOptions['weights']>;
   readonly printAfter?: string;
   readonly printDir?: string;
   readonly stopAfter?: number;
@@ -166,6 +168,7 @@ export function addOptimize(program: Command, io: Io): void {
     .option('--shape <input=sizes>', 'sizes for an input with dynamic ones', shapeArgument)
     .option('--opset <number>', 'ONNX operator set of the output', wholeNumber(1))
     .option(...externalDataOption)
+    .addOption(weightsOption())
     .option(
       '--print-after <which>',
       'after passes: `changed` nodes, `all` for the whole graph, or the graph after one PASS; to standard error',

@@ -5,7 +5,13 @@ import { readDcpl, writeDcpl } from '@decouple/dcpl/node';
 import { nonFiniteConstants, parseGraph, printGraph, type Graph, type Problem } from '@decouple/ir';
 import type { ImportWarning } from '@decouple/onnx';
 import { checkOnnxFile, readOnnx, writeOnnx, type WriteOptions } from '@decouple/onnx/node';
-import { DataError, DecoupleError, messageOf, UnsupportedError } from '@decouple/tensor';
+import {
+  DataError,
+  DecoupleError,
+  messageOf,
+  OptionError,
+  UnsupportedError,
+} from '@decouple/tensor';
 import { makeFolderOf, writeFileWhole } from './files.ts';
 
 export type { WriteOptions };
@@ -37,11 +43,14 @@ async function readText(path: string): Promise<Graph> {
   return parseGraph(text, basename(path));
 }
 
+async function writeText(path: string, graph: Graph, { weights }: WriteOptions): Promise<void> {
+  if (weights !== undefined && weights !== 'f32')
+    throw new OptionError(`weights: text holds them in full, got ${weights}`);
+  await writeFileWhole(path, printGraph(graph));
+}
+
 /** A format of our own holds nothing that is not understood: the first problem is the only one. */
-const ownFormat = (
-  read: (path: string) => Promise<Graph>,
-  write: (path: string, graph: Graph) => Promise<void>,
-): Format => ({
+const ownFormat = (read: (path: string) => Promise<Graph>, write: Format['write']): Format => ({
   read,
   write,
   check: async (path) => {
@@ -72,7 +81,7 @@ const formats: Readonly<Record<string, Format>> = {
     write: writeOnnx,
   },
   '.dcpl': ownFormat(readDcpl, writeDcpl),
-  '.txt': ownFormat(readText, (path, graph) => writeFileWhole(path, printGraph(graph))),
+  '.txt': ownFormat(readText, writeText),
 };
 
 /** @throws UnsupportedError when the extension is none of them. */
@@ -95,8 +104,9 @@ export const readModel = async (path: string, options: ReadModelOptions = {}): P
 
 /**
  * Writes a model file: `.onnx` of standard operators, `.dcpl`, or `.txt`. The file appears complete or not at all;
- * missing folders are made. Options are for `.onnx`.
- * @throws DataError when it can't be written; UnsupportedError when the graph has no form in the wanted opset.
+ * missing folders are made. Options are for `.onnx`, but for `weights`, which `.dcpl` takes as well.
+ * @throws DataError when it can't be written; UnsupportedError when the graph has no form in the wanted opset;
+ * OptionError for smaller weights in `.txt`.
  */
 export async function writeModel(
   path: string,
