@@ -1,4 +1,8 @@
 /** Files with smaller weights: what they hold, that they come back, and that onnxruntime runs them. */
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { graphBuilder, interpret, type Graph } from '@decouple/ir';
 import {
   createRandom,
@@ -17,6 +21,7 @@ import {
 import { damaged } from '@decouple/tensor/mutations';
 import { describe, expect, it } from 'vitest';
 import { exportOnnx, importOnnx } from '../src/index.ts';
+import { readOnnx, writeOnnx } from '../src/node.ts';
 import { decodeModel, DataType } from '../src/proto.ts';
 import { expectClose, model, node, randomInputs, runOrt } from './protos.ts';
 
@@ -257,4 +262,34 @@ describe('DequantizeLinear', () => {
     expect(importOnnx(bytes, { folding: 11 }).graph.nodes[0]?.op).toBe('opaque');
     expect(importOnnx(bytes, { folding: 30 }).graph.nodes[0]?.op).toBe('add');
   });
+});
+
+describe.each([
+  ['vgg16', 1.98, 3.9],
+  ['resnet20', 1.9, 3.5],
+] as const)('%s', (name, half, eighth) => {
+  const trained = importOnnx(
+    readFileSync(new URL(`../../../test-models/${name}-cifar10.onnx`, import.meta.url)),
+  ).graph;
+  const size = exportOnnx(trained).length;
+
+  it.each([
+    ['f16', half],
+    ['i8', eighth],
+  ] as const)('of %s is %f times smaller and runs in onnxruntime', async (weights, ratio) => {
+    const bytes = exportOnnx(trained, { weights });
+    expect(size / bytes.length).toBeGreaterThan(ratio);
+    const rounded = importedFrom(bytes);
+    const inputs = randomInputs(rounded, 2);
+    expectClose(await runOrt(bytes, inputs), await runOrt(exportOnnx(rounded), inputs), 2e-5);
+  });
+});
+
+it.each(['f16', 'i8'] as const)('weights of %s may lie in a second file', async (weights) => {
+  const folder = mkdtempSync(join(tmpdir(), 'decouple-onnx-'));
+  const path = join(folder, 'net.onnx');
+  await writeOnnx(path, graph, { weights, externalData: true });
+  const { graph: read } = await readOnnx(path);
+  expect(isDeepStrictEqual(read, importedFrom(exportOnnx(graph, { weights })))).toBe(true);
+  rmSync(folder, { recursive: true });
 });
