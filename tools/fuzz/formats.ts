@@ -127,7 +127,7 @@ const dcpl: Format = {
   seeds: () =>
     Promise.resolve(
       seedGraphs()
-        .map(encodeDcpl)
+        .map((graph) => encodeDcpl(graph))
         .filter(({ length }) => length < 8000),
     ),
   tokens: [...commonTokens, 'DCPL', 'conv2d', 'float32[', 'int64[', '{axis=', 'x', 'N'],
