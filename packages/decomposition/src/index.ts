@@ -1,7 +1,7 @@
 export { allocate, type Choice } from './allocate.ts';
 export { areaBetween, emitChain, type Stage, type StageOutline } from './chain.ts';
 export { densePlan, optimalKernel } from './dense.ts';
-export { disturbance, type Disturbance } from './disturbance.ts';
+export type { Disturbance } from './disturbance.ts';
 export { gainsOf, withGains } from './fitted-errors.ts';
 export { layerMetrics, sample, type Data, type FitOptions } from './fitting.ts';
 export { fitGroups, type FittedLayer, type GroupFit } from './groups.ts';

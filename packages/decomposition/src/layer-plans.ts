@@ -34,10 +34,12 @@ const bytesOf = ({ weight }: Layer, { plans }: MethodPlans): number =>
 /**
  * Plans one layer after the other.
  * @param data without them the weights alone are compared.
+ * @param disturb whether to work out disturbances, too; they need data.
  */
 export function layerPlanner(
   graph: Graph,
   data: Data | undefined,
+  disturb: boolean,
 ): (layer: Layer, decomposers: readonly Decomposer[]) => Promise<LayerPlans> {
   /** What fitting brought to each method on the last layer where that was measured. */
   const lastGains = new Map<Decomposer, readonly Gain[]>();
@@ -84,6 +86,7 @@ export function layerPlanner(
       if (own.gains) lastGains.set(decomposer, own.gains);
       all.push(...withGains(layer, own.plans, lastGains.get(decomposer) ?? []));
     }
+    if (!disturb) return { plans: all };
     const { made } = await remember(
       'disturbance',
       async () => disturbance(layer, (await measure()).metrics),

@@ -31,7 +31,7 @@ export const statistics: Readonly<Record<Counter, string>> = {
 export interface Choices {
   readonly layer: Layer;
   readonly plans: readonly [dense: Priced, ...others: Priced[]];
-  /** To measure what errors of this layer do to the outputs; only with data. */
+  /** To measure what errors of this layer do to the outputs; only on request and with data. */
   readonly disturbance?: Disturbance;
 }
 
@@ -41,6 +41,8 @@ export interface Decomposition {
   readonly pass: string;
   readonly decomposers: readonly Decomposer[];
   readonly options: DecompositionOptions;
+  /** Whether `choose` wants a disturbance of every layer. */
+  readonly disturb?: boolean;
   /**
    * One plan for each layer; `undefined`: not asked for.
    * @param network costs as it is.
@@ -267,7 +269,7 @@ async function planLayers(
 ): Promise<Choices[]> {
   const layers = collectLayers(graph, given, data !== undefined, context);
   const steps = layers.length * (data ? 2 : 1);
-  const plan = layerPlanner(graph, data);
+  const plan = layerPlanner(graph, data, given.disturb ?? false);
   const choices: Choices[] = [];
   for (const [index, { layer, decomposers }] of layers.entries()) {
     await nextTurn(context.signal);

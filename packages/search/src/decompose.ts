@@ -101,6 +101,7 @@ export const decompose = definePass({
         pass: 'decompose',
         decomposers: given.methods.map((method) => methods[method]()),
         options: given,
+        disturb: given.sensitivity > 0,
         choose: async (choices, network, buildAlone) => {
           const problem = {
             pass: 'decompose',
