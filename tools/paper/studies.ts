@@ -98,14 +98,14 @@ const vggRows: readonly Row[] = [
   vgg('ND', alone('ND'), 2.9, 1.8),
   vgg('CP', alone('CP'), 1.9, 1.56),
   vgg('SD', alone('SD'), 3.1, 2.15),
-  vgg('CD', best('channel', 'channel-channel'), 2.6, 2.37),
+  vgg('CD', best('channel', 'channel-channel'), 2, 2.37),
   vgg('ND+CP', pair('CP', 'ND'), 2.9, 1.82),
-  vgg('ND+SD', best('decouple', 'spatial'), 3.3, 3.73),
-  vgg('ND+CD', best('decouple', 'channel', 'channel-decouple', 'channel-channel'), 3.4, 3.28),
-  vgg('CD+SD', best('spatial', 'channel', 'channel-spatial', 'channel-channel'), 3.3, 3.58),
-  vgg('CD+SD+CP', [pruned('spatial', 'channel', 'channel-spatial', 'channel-channel')], 3.2, 3.14),
-  vgg('ND+CD+SD', mixed, 3.5, 3.61),
-  vgg('mixed', [...mixed, pruned()], 3.5),
+  vgg('ND+SD', best('decouple', 'spatial'), 3.2, 3.73),
+  vgg('ND+CD', best('decouple', 'channel', 'channel-decouple', 'channel-channel'), 3.1, 3.28),
+  vgg('CD+SD', best('spatial', 'channel', 'channel-spatial', 'channel-channel'), 3.1, 3.58),
+  vgg('CD+SD+CP', [pruned('spatial', 'channel', 'channel-spatial', 'channel-channel')], 3, 3.14),
+  vgg('ND+CD+SD', mixed, 3.3, 3.61),
+  vgg('mixed', [...mixed, pruned()], 3.3),
 ];
 
 /** Ratios of ResNets to try first, by drop. */
@@ -156,8 +156,8 @@ const syntheticRows = (network: NetworkName): Row[] =>
   }));
 
 const denoiserRows = [
-  within('dncnn-25', 'mixed', mixed, 0.1, 1.8),
-  within('dncnn-25', 'ND', alone('ND'), 0.1, 1.6),
+  within('dncnn-25', 'mixed', mixed, 0.1, 1.16),
+  within('dncnn-25', 'ND', alone('ND'), 0.1, 1.13),
 ];
 
 /** @param foreign whether the models of others are there, too. */
