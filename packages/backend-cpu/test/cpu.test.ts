@@ -45,6 +45,45 @@ describe('cpu', () => {
     }
   });
 
+  test('a line of pixels is written to rows with padding between them', async () => {
+    const pads: [number, number, number, number] = [1, 1, 1, 1];
+    for (const columns of [1, 2, 3, 4, 5, 6, 7, 8, 9, 13])
+      for (const [rows, channels] of [
+        [5, 11],
+        [4, 32],
+      ] as const) {
+        const b = graphBuilder('line');
+        const x = b.input('x', [1, 6, rows, columns]);
+        const pointwise = (from: string, inner: number, ...others: string[]): string =>
+          b.node(
+            'conv2d',
+            [
+              from,
+              b.constant(`w${from}`, values(channels, inner, 1, 1)),
+              b.constant(`b${from}`, values(channels)),
+              ...others,
+            ],
+            { activation: { kind: 'relu' } },
+          );
+        const padded = (from: string): string =>
+          b.node('conv2d', [from, b.constant(`k${from}`, values(channels, 1, 3, 3))], {
+            ...{ pads, groups: channels },
+          });
+        const first = pointwise(x, 6);
+        const second = pointwise(padded(first), channels, first);
+        const graph = b.build([padded(second), second]);
+        const inputs = { x: values(1, 6, rows, columns) };
+        const expected = interpret(graph, inputs);
+        const executable = await cpu({ force: 'gemm' }).compile(graph);
+        for (const [name, value] of Object.entries(await executable.run(inputs)))
+          expect(
+            difference(value, expected[name] as Tensor).maxRel,
+            `${columns} columns`,
+          ).toBeLessThan(1e-5);
+        executable.dispose();
+      }
+  });
+
   test('results belong to the caller', async () => {
     const executable = await cpu().compile(smallNet());
     const { linear1: before } = await executable.run({ x: values(1, 3, 9, 9) });

@@ -6,13 +6,19 @@
  * Bias starts the accumulators; residual and activation are applied before the one store.
  *
  * A call computes some panels of some rows: rows count over all images, panels over all groups. Of a pointwise
- * convolution of dense maps the pixels of all these rows are one long line.
+ * convolution that reads a dense map the pixels of all these rows are one long line.
  */
 import { gcd } from '../emit/gcd.ts';
 import { activate, advance, setScaled, storeLanes } from '../emit/simd.ts';
 import type { Emitter, Pointer } from '../kernel.ts';
 import { groupWeights } from './conv-gemm-weights.ts';
-import { isOneLine, type ConvGeometry, type ConvShape, type MapStrides } from './conv-shape.ts';
+import {
+  gapOf,
+  isOneLine,
+  type ConvGeometry,
+  type ConvShape,
+  type MapStrides,
+} from './conv-shape.ts';
 import { paddedChannels, panelChannels, panelsOf, tilePixels, type Panel } from './gemm-panels.ts';
 import { GemmTile } from './gemm-tile.ts';
 
@@ -32,6 +38,16 @@ function rowBlock(shape: ConvShape): number {
 /** Pixels that follow one another. */
 const linePixels = (shape: ConvShape): number =>
   isOneLine(shape) ? shape.batch * shape.outRows * shape.outColumns : shape.outColumns;
+
+/** Whether a line of pixels is written to maps that have gaps between rows. */
+const hasGaps = (shape: ConvShape): boolean =>
+  isOneLine(shape) &&
+  shape.outRows > 1 &&
+  [shape.output, shape.residual ?? shape.output].some((map) => gapOf(shape, map) > 0);
+
+/** Pixels of a full tile. Of a line that is written in rows it has no more than one end of a row inside. */
+const pixelsOfTile = (shape: ConvShape, { vectors }: Panel): number =>
+  Math.min(tilePixels(vectors, linePixels(shape)), hasGaps(shape) ? shape.outColumns : Infinity);
 
 /** Output channels of a full panel. */
 export const gemmPanel = (shape: ConvShape): number => panelChannels(linePixels(shape));
@@ -57,6 +73,8 @@ interface Operand {
   readonly panelBytes: number;
   /** Bytes between pixels that neighbouring outputs read or write. */
   readonly pixelBytes: number;
+  /** Bytes between the rows of a line that is written in rows. */
+  readonly gap: number;
 }
 
 class GemmEmitter {
@@ -70,11 +88,15 @@ class GemmEmitter {
   private readonly panel: Pointer;
   private readonly row: Pointer;
   private readonly tileInput: Pointer;
-  private readonly tileOutput: Pointer;
-  private readonly tileResidual: Pointer;
   private readonly panelWeights: Pointer;
   private readonly panelBias: Pointer;
-  private readonly operands: readonly Operand[];
+  /** Pixels left in a row of a line that is written in rows. */
+  private readonly left: Pointer;
+  /** Where a pixel behind the end of its row lies. */
+  private readonly place: Pointer;
+  private readonly input: Operand;
+  private readonly output: Operand;
+  private readonly residual: Operand | null;
 
   constructor(f: Emitter, shape: ConvShape, fma: boolean, args: readonly Pointer[]) {
     this.f = f;
@@ -95,49 +117,28 @@ class GemmEmitter {
       Pointer,
       Pointer,
     ];
-    [this.tileInput, this.tileOutput, this.tileResidual, this.panelWeights, this.panelBias] =
-      f.locals('i32', 5) as [Pointer, Pointer, Pointer, Pointer, Pointer];
-    const written = {
-      rowStep: 1,
-      groupBytes: 4 * shape.outChannels,
-      panelBytes: 4 * this.panelChannels,
-    };
-    this.operands = [
-      {
-        ...{
-          pointer: this.tileInput,
-          base: input,
-          strides: shape.input,
-          pixelBytes,
-        },
-        ...{
-          rowStep: shape.stride[0],
-          groupBytes: 4 * shape.channels,
-          panelBytes: 0,
-        },
-      },
-      {
-        ...{
-          pointer: this.tileOutput,
-          base: output,
-          strides: shape.output,
-          ...written,
-        },
-        pixelBytes: shape.output.pixel,
-      },
-      ...(shape.residual
-        ? [
-            {
-              ...{
-                pointer: this.tileResidual,
-                base: residual,
-                strides: shape.residual,
-              },
-              ...{ ...written, pixelBytes: shape.residual.pixel },
-            },
-          ]
-        : []),
+    [this.tileInput, this.panelWeights, this.panelBias] = f.locals('i32', 3) as [
+      Pointer,
+      Pointer,
+      Pointer,
     ];
+    this.left = f.local('i32');
+    this.place = f.local('i32');
+    const written = (pointer: Pointer, base: Pointer, strides: MapStrides): Operand => ({
+      ...{ pointer, base, strides, rowStep: 1, pixelBytes: strides.pixel },
+      ...{ groupBytes: 4 * shape.outChannels, panelBytes: 4 * this.panelChannels },
+      gap: hasGaps(shape) ? gapOf(shape, strides) : 0,
+    });
+    this.input = {
+      ...{ pointer: this.tileInput, base: input, strides: shape.input, pixelBytes },
+      ...{ rowStep: shape.stride[0], groupBytes: 4 * shape.channels, panelBytes: 0, gap: 0 },
+    };
+    this.output = written(f.local('i32'), output, shape.output);
+    this.residual = shape.residual ? written(f.local('i32'), residual, shape.residual) : null;
+  }
+
+  private get operands(): readonly Operand[] {
+    return [this.input, this.output, ...(this.residual ? [this.residual] : [])];
   }
 
   private kernelRowProduct(pixels: number, vectors: number): void {
@@ -154,21 +155,50 @@ class GemmEmitter {
     });
   }
 
+  /** A pointer from which pixel `p` of the tile lies as far away as if its row had no end. */
+  private pointerOf({ pointer, gap }: Operand, p: number): Pointer {
+    if (gap === 0 || p === 0) return pointer;
+    const { f, left, place } = this;
+    f.get(left).i32(p).op('i32.le_s').i32(gap).op('i32.mul');
+    f.get(pointer).op('i32.add').set(place);
+    return place;
+  }
+
   private store(pixels: number, { vectors, lastLanes }: Panel): void {
-    const { f, shape, tile } = this;
-    for (let p = 0; p < pixels; p++)
+    const { f, shape, tile, output, residual } = this;
+    for (let p = 0; p < pixels; p++) {
+      if (residual) {
+        const from = this.pointerOf(residual, p);
+        for (let j = 0; j < vectors; j++)
+          f.get(tile.sum(p, j, vectors))
+            .get(from)
+            .mem('v128.load', p * residual.pixelBytes + 16 * j)
+            .op('f32x4.add')
+            .set(tile.sum(p, j, vectors));
+      }
+      const to = this.pointerOf(output, p);
       for (let j = 0; j < vectors; j++) {
         const value = tile.sum(p, j, vectors);
         f.get(value);
-        if (shape.residual)
-          f.get(this.tileResidual)
-            .mem('v128.load', p * shape.residual.pixel + 16 * j)
-            .op('f32x4.add');
         activate(f, shape.activation, value);
         f.set(value);
         const lanes = j === vectors - 1 ? lastLanes : 4;
-        storeLanes(f, this.tileOutput, p * shape.output.pixel + 16 * j, value, lanes);
+        storeLanes(f, to, p * output.pixelBytes + 16 * j, value, lanes);
       }
+    }
+  }
+
+  /** Moves on to the next tile of a line that is written in rows. */
+  private passEndOfRow(pixels: number): void {
+    const { f, left, output, residual, shape } = this;
+    f.get(left).i32(pixels).op('i32.sub').tee(left).i32(0).op('i32.le_s');
+    f.if(() =>
+      advance(f, [
+        [left, shape.outColumns],
+        [output.pointer, output.gap],
+        ...(residual ? [[residual.pointer, residual.gap] as const] : []),
+      ]),
+    );
   }
 
   private pixels(pixels: number, panel: Panel): void {
@@ -191,6 +221,7 @@ class GemmEmitter {
       f,
       this.operands.map(({ pointer, pixelBytes }) => [pointer, pixels * pixelBytes] as const),
     );
+    if (hasGaps(shape)) this.passEndOfRow(pixels);
   }
 
   /** Sets the pointers to row `row` of the current group and panel. */
@@ -215,9 +246,10 @@ class GemmEmitter {
   /** One panel of rows that are one line of pixels. */
   private line([first, end]: readonly [Pointer, Pointer], panel: Panel): void {
     const { f, shape } = this;
-    const size = tilePixels(panel.vectors, linePixels(shape));
+    const size = pixelsOfTile(shape, panel);
     const [count, index] = f.locals('i32', 2) as [Pointer, Pointer];
     this.setRow(first);
+    f.i32(shape.outColumns).set(this.left);
     f.get(end).get(first).op('i32.sub').i32(shape.outColumns).op('i32.mul').set(count);
     f.get(count).i32(size).op('i32.div_u').set(index);
     f.forRange(f.local('i32'), 0, index, 1, () => this.pixels(size, panel));
@@ -237,7 +269,7 @@ class GemmEmitter {
       this.line(rows, panel);
       return;
     }
-    const size = tilePixels(panel.vectors, linePixels(shape));
+    const size = pixelsOfTile(shape, panel);
     f.forRange(this.row, rows[0], rows[1], 1, () => {
       this.setRow(this.row);
       f.forRange(f.local('i32'), 0, Math.floor(shape.outColumns / size), 1, () =>

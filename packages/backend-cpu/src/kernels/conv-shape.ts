@@ -92,16 +92,23 @@ export function geometryOf(
   };
 }
 
-/** Whether the pixels of neighbouring rows (and images) follow one another: pointwise, unstrided, of dense maps. */
+/** Bytes between the last pixel of a row of outputs and the first one of the next. */
+export const gapOf = (
+  { outColumns }: Pick<ConvGeometry, 'outColumns'>,
+  { row, pixel }: MapStrides,
+): number => row - outColumns * pixel;
+
+/**
+ * Whether the pixels that a convolution reads follow one another over rows (and images): pointwise, unstrided, of a
+ * dense map. What it writes may have gaps between rows that hold a tile (of three pixels at least), but then not
+ * between images, too.
+ */
 export function isOneLine(shape: ConvShape): boolean {
   const { batch, outRows, outColumns, kernel, stride, input, output, residual } = shape;
   const pointwise = [...kernel, ...stride].every((size) => size === 1);
-  return (
-    pointwise &&
-    [input, output, residual ?? output].every(
-      ({ image, row, pixel }) =>
-        (outRows === 1 || row === outColumns * pixel) &&
-        (batch === 1 || image === outRows * outColumns * pixel),
-    )
-  );
+  const follow = ({ image, row, pixel }: MapStrides): boolean =>
+    (outRows === 1 || row === outColumns * pixel) &&
+    (batch === 1 || image === outRows * outColumns * pixel);
+  const gapsFit = batch === 1 && outColumns > 2;
+  return pointwise && follow(input) && (gapsFit || [output, residual ?? output].every(follow));
 }
