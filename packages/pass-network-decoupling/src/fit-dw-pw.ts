@@ -17,15 +17,28 @@ import {
 import type { Metric, Solver } from '@decouple/decomposition';
 import type { Factors } from './factors.ts';
 
-/** B·C_λ as rows `[R, D]`: row c is Σ_ℓ S_c[ℓ]·C_λ[(i_c,ℓ), :]. */
+/** B·C_λ as rows `[R, D]`: row c is Σ_ℓ S_c[ℓ]·C_λ[(i_c,ℓ), :]. Three ℓ at a time: a row is long to read and write. */
 function featureRows(metric: Metric, of: Int32Array, depthwise: Float64Array): Float64Array {
   const { size, taps, gram } = metric;
   const rows = new Float64Array(of.length * size);
   for (let term = 0; term < of.length; term++) {
     const row = rows.subarray(term * size, (term + 1) * size);
-    for (let tap = 0; tap < taps; tap++) {
-      const weight = depthwise[term * taps + tap] as number;
-      const from = ((of[term] as number) * taps + tap) * size;
+    const kernel = depthwise.subarray(term * taps, (term + 1) * taps);
+    const first = (of[term] as number) * taps * size;
+    let tap = 0;
+    for (; tap + 2 < taps; tap += 3) {
+      const [x, y, z] = kernel.subarray(tap, tap + 3) as unknown as [number, number, number];
+      const from = first + tap * size;
+      for (let index = 0; index < size; index++)
+        row[index] =
+          (row[index] as number) +
+          x * (gram[from + index] as number) +
+          y * (gram[from + size + index] as number) +
+          z * (gram[from + 2 * size + index] as number);
+    }
+    for (; tap < taps; tap++) {
+      const weight = kernel[tap] as number;
+      const from = first + tap * size;
       for (let index = 0; index < size; index++)
         row[index] = (row[index] as number) + weight * (gram[from + index] as number);
     }
