@@ -1,5 +1,5 @@
-// Infers build / typecheck / lint / test for every packages/*/package.json,
-// so the packages hold no scripts and no project.json. The tools are a project of their own.
+// Infers lint / test for every packages/*/package.json, so the packages hold no scripts and no project.json. The tools
+// are a project of their own. `tsc -b` builds and type-checks them all in one process, which reads everything once.
 import { existsSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 
@@ -14,7 +14,6 @@ export const name = 'workspace-targets';
 
 /** Tools import sources of any package, so what they depend on is not worth tracking: never cached. */
 const tools = {
-  typecheck: run('tsc -p tsconfig.json', 'tools', { cache: false }),
   lint: run('eslint .', 'tools', { cache: false }),
   test: run('vitest run', 'tools', { cache: false }),
 };
@@ -27,16 +26,6 @@ export const createNodesV2 = [
       if (root === 'tools')
         return [file, { projects: { tools: { name: 'tools', root, targets: tools } } }];
       const targets = {
-        build: run('tsc -b tsconfig.lib.json', root, {
-          dependsOn: ['^build'],
-          inputs: ['source', '^source'],
-          outputs: ['{projectRoot}/dist'],
-        }),
-        typecheck: run('tsc -b tsconfig.test.json', root, {
-          dependsOn: ['build'],
-          inputs: ['default', '^source'],
-          outputs: [],
-        }),
         lint: run('eslint .', root, { inputs: ['default', '^source'], outputs: [] }),
       };
       if (existsSync(`${root}/test`))

@@ -55,9 +55,9 @@ describe('decompose', () => {
     expect(await errorOf('decompose{macs=0.5x}')).toBeLessThan(Math.max(...alone));
   });
   test.each([
-    'allocation=uniform',
-    'allocation=greedy',
-    'sensitivity=0.5',
+    'methods=[decouple, spatial], allocation=uniform',
+    'methods=[decouple, spatial], allocation=greedy',
+    'methods=[decouple, spatial], sensitivity=0.5',
     'methods=[prune, decouple]',
   ])('meets the budget with %s', async (option) => {
     const { graph } = await run(`decompose{macs=0.6x, ${option}}`);
@@ -102,14 +102,20 @@ const timesWith = (grouped: number): CostModel => ({
 
 describe('budgets in milliseconds', () => {
   test('are those of MACs where times grow with the MACs', async () => {
-    const byMacs = await run('decompose{macs=0.5x}');
-    const byTime = await run('decompose{ms=0.5x}', pictures, timesWith(1));
+    const [byMacs, byTime] = [
+      await run('decompose{macs=0.5x, methods=[decouple, spatial]}'),
+      await run('decompose{ms=0.5x, methods=[decouple, spatial]}', pictures, timesWith(1)),
+    ];
     expect(share(byTime.graph)).toBeCloseTo(share(byMacs.graph), 2);
     for (const row of byTime.passes[0]?.details ?? [])
       expect(row['ms after']).toBeCloseTo(Number(row['MACs after']) * 1e-6, 5);
   });
   test('leave out what is slow, and say so', async () => {
-    const { passes, methods } = await run('decompose{ms=0.6x}', pictures, timesWith(1000));
+    const { passes, methods } = await run(
+      'decompose{ms=0.6x, methods=[decouple, spatial]}',
+      pictures,
+      timesWith(1000),
+    );
     expect([...methods]).not.toContain('dw-pw');
     expect(passes[0]?.statistics['replaced']).toBeGreaterThan(0);
     const refused = await run('decompose{methods=[decouple]}', 'none', timesWith(1000)).catch(
@@ -138,8 +144,8 @@ describe('divergence', () => {
     const divergence = divergenceFrom(calibration);
     expect(await divergence(net)).toBeCloseTo(0, 12);
     const [mild, harsh] = [
-      (await run('decompose{macs=0.7x}')).graph,
-      (await run('decompose{macs=0.3x}')).graph,
+      (await run('decompose{macs=0.7x, methods=[spatial]}')).graph,
+      (await run('decompose{macs=0.3x, methods=[spatial]}')).graph,
     ];
     const small = await divergence(mild);
     expect(small).toBeGreaterThan(0);
