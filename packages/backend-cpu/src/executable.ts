@@ -97,9 +97,11 @@ export class CpuExecutable implements Executable {
   ): Promise<CpuExecutable> {
     const executable = new CpuExecutable(program, fma, notes);
     const memory = createMemory(program);
+    // Compiled by other threads meanwhile.
+    const compiled = webAssembly.compile(program.module);
     for (const { address, floats, ...packing } of program.packings)
       pack(new Float32Array(memory.buffer, address, floats), packing);
-    const module = await webAssembly.compile(program.module);
+    const module = await compiled;
     const { exports } = await webAssembly.instantiate(module, { env: { memory } });
     executable.heap = new Float32Array(memory.buffer);
     touchPages(executable.heap, program);

@@ -133,10 +133,10 @@ export async function load(
   ) as Manifest;
   const memory = new webAssembly.Memory({ initial: manifest.pages, maximum: manifest.pages });
   const { code, fma } = moduleFor(file, sections);
-  const { exports } = await webAssembly.instantiate(await webAssembly.compile(code), {
-    env: { memory },
-  });
+  // Compiled by other threads while weights are packed.
+  const compiled = webAssembly.compile(code);
   fillWeights(memory.buffer, manifest, customBody(sections, 'weights'));
+  const { exports } = await webAssembly.instantiate(await compiled, { env: { memory } });
   const heap = new Float32Array(memory.buffer);
   return modelOf(heap, manifest, exports['run'] as () => void, fma);
 }
