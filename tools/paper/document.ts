@@ -34,16 +34,22 @@ export function frontOf(trials: readonly Trial[]): Trial[] {
 
 /**
  * The ratio at which the curve of the best trials loses `drop` on the test images, between trials by a straight line
- * over the logarithm of the ratio.
+ * over the logarithm of the ratio; the largest one tried where none loses as much.
  */
-export function ratioAt({ original, trials }: Result, drop: number): string {
+function ratioAt({ original, trials }: Result, drop: number): { ratio: number; beyond: boolean } {
   const curve = frontOf([original, ...trials]);
   const beyond = curve.findIndex(({ test }) => original.test - test > drop);
-  if (beyond < 0) return `> ${times((curve.at(-1) as Trial).ratio)}`;
+  if (beyond < 0) return { ratio: (curve.at(-1) as Trial).ratio, beyond: true };
   const [a, b] = [curve[beyond - 1], curve[beyond]] as [Trial | undefined, Trial];
-  if (!a) return '';
+  if (!a) return { ratio: 1, beyond: false };
   const place = (a.test - (original.test - drop)) / (a.test - b.test);
-  return times(a.ratio * (b.ratio / a.ratio) ** place);
+  return { ratio: a.ratio * (b.ratio / a.ratio) ** place, beyond: false };
+}
+
+/** What {@link ratioAt} finds, for a table. */
+export function formatRatioAt(result: Result, drop: number): string {
+  const { ratio, beyond } = ratioAt(result, drop);
+  return `${beyond ? '> ' : ''}${times(ratio)}`;
 }
 
 const isMeasured = (outcome: Outcome): outcome is Measured & Outcome =>
@@ -81,7 +87,7 @@ function searchTable(measured: readonly Measured[]): string {
       ...(withPaper ? [row.paper === undefined ? '' : times(row.paper)] : []),
       ...(best
         ? [
-            ratioAt(result, row.drop as number),
+            formatRatioAt(result, row.drop as number),
             times(best.ratio),
             score(network, best.test),
             loss(result, best),
@@ -95,8 +101,10 @@ function searchTable(measured: readonly Measured[]): string {
 
 /** For each method, what network decoupling on top of it brings. */
 function stackingTable(measured: readonly Measured[]): string {
-  const ratioOf = (method: string): number | undefined =>
-    measured.find(({ row }) => row.method === method)?.result.best?.ratio;
+  const ratioOf = (method: string): number | undefined => {
+    const found = measured.find(({ row }) => row.method === method);
+    return found && ratioAt(found.result, found.row.drop as number).ratio;
+  };
   const rows = ['CP', 'SD', 'CD'].flatMap((name) => {
     const [alone, stacked] = [ratioOf(name), ratioOf(`ND+${name}`)];
     if (alone === undefined || stacked === undefined) return [];
@@ -104,7 +112,7 @@ function stackingTable(measured: readonly Measured[]): string {
     return [[name, times(alone), times(stacked), gain > 1 ? times(gain) : `none (${times(gain)})`]];
   });
   if (!rows.length) return '';
-  return `### Decoupling on top of other methods\n\nAt the same drop allowed.\n\n${markdownTable(['method', 'alone', 'with ND', 'MACs fewer by ND'], rows)}\n`;
+  return `### Decoupling on top of other methods\n\nAt the drop allowed, on the curves of all trials.\n\n${markdownTable(['method', 'alone', 'with ND', 'MACs fewer by ND'], rows)}\n`;
 }
 
 function syntheticTable(measured: readonly Measured[]): string {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { expect, it } from 'vitest';
-import { frontOf, ratioAt, writeDocument } from '../paper/document.ts';
+import { frontOf, formatRatioAt, writeDocument } from '../paper/document.ts';
 import { drawPlot, ticks } from '../paper/plot.ts';
 import { measureRows } from '../paper/pool.ts';
 import { allRows, idOf, type Row } from '../paper/studies.ts';
@@ -33,8 +33,8 @@ it('the front leaves out what another trial beats', () => {
 it('the ratio at a drop lies between the trials around it', () => {
   const result = { original: trial(1, 92), trials: [trial(2, 91.5), trial(8, 90.5)] };
   // Half way from a drop of 0.5 to one of 1.5, over the logarithm: √(2·8).
-  expect(ratioAt(result, 1)).toBe('4.00x');
-  expect(ratioAt(result, 2)).toBe('> 8.00x');
+  expect(formatRatioAt(result, 1)).toBe('4.00x');
+  expect(formatRatioAt(result, 2)).toBe('> 8.00x');
 });
 
 it('ticks are round and within the range', () => {
