@@ -55,11 +55,17 @@ export interface Found extends OptimizeResult {
   readonly originalScore?: number;
 }
 
-/** Pipelines to search by default, with or without calibration data. @param unit of their budgets. */
+/**
+ * Pipelines to search by default, with or without calibration data: the best form of each layer, and with data also that
+ * of a network whose filters were pruned before, to a fifth of the logarithm of the ratio (docs/results/paper.md).
+ * @param unit of their budgets.
+ */
 export function defaultFamilies(unit: 'macs' | 'ms', withData: boolean): readonly string[] {
-  const refined = withData ? ', relu=6' : '';
-  const mixed = `fold-batch-norm, decompose{${unit}=$x${refined}}`;
-  return unit === 'ms' ? [mixed] : [mixed, 'fold-batch-norm, decouple{macs=$x}'];
+  const best = (share: string, options: string): string => `decompose{${unit}=${share}x${options}}`;
+  const families = withData
+    ? [best('$', ', relu=6'), `channel-prune{macs=$^0.2x}, ${best('$^0.8', ', relu=6')}`]
+    : [best('$', ''), ...(unit === 'macs' ? ['decouple{macs=$x}'] : [])];
+  return families.map((family) => `fold-batch-norm, ${family}`);
 }
 
 const absolute = (
