@@ -10,15 +10,17 @@ import {
 } from '@decouple/decomposition';
 import {
   constantInput,
+  costOf,
   interpret,
   makeNode,
   applyPatch,
   printGraph,
   totalCost,
   typeOf,
+  type CostModel,
   type Graph,
 } from '@decouple/ir';
-import { pruning } from '@decouple/pass-channel-pruning';
+import { channelPrune, pruning } from '@decouple/pass-channel-pruning';
 import { definePass, pipeline, runPipeline, step } from '@decouple/pass-manager';
 import { float32, type Tensor } from '@decouple/tensor';
 import { describe, expect, test } from 'vitest';
@@ -71,6 +73,25 @@ function errorOn(original: Graph, changed: Graph): number {
   ) as [Float32Array, Float32Array];
   return a.reduce((sum, value, at) => sum + (value - (b[at] as number)) ** 2, 0) / a.length;
 }
+
+test('forms are priced by a cost model as they are once producers make fewer channels', async () => {
+  const cost: CostModel = {
+    name: 'times',
+    unit: 'ms',
+    cost: (graph, node) => costOf(graph, node).macs * 1e-6,
+  };
+  for (const graph of [chain(), residual()]) {
+    const result = await runPipeline(
+      graph,
+      pipeline([step(channelPrune, { macs: '0.7x', data: 'off' })]),
+      { cost },
+    );
+    expect(totalCost(result.graph).macs).toBeLessThanOrEqual(0.7 * totalCost(graph).macs);
+    const rows = result.passes[0]?.details ?? [];
+    const cheaper = rows.filter((row) => Number(row['ms after']) < Number(row['ms before']));
+    expect(cheaper.length).toBeGreaterThan(0);
+  }
+});
 
 describe('weights alone', () => {
   test('a pruned layer is the dense one with zeroed kernel columns', async () => {
