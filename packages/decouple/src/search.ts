@@ -56,16 +56,19 @@ export interface Found extends OptimizeResult {
 }
 
 /**
- * Pipelines to search by default, with or without calibration data: the best form of each layer, and with data also that
- * of a network whose filters were pruned before, to a fifth of the logarithm of the ratio (docs/results/paper.md).
+ * Pipelines to search by default, with or without calibration data: the best form of each layer; with data also that of a
+ * network whose filters were pruned before, to a fifth of the logarithm of the ratio; and decoupling alone, which now and
+ * then beats the mixture (docs/results/paper.md).
  * @param unit of their budgets.
  */
 export function defaultFamilies(unit: 'macs' | 'ms', withData: boolean): readonly string[] {
-  const best = (share: string, options: string): string => `decompose{${unit}=${share}x${options}}`;
-  const families = withData
-    ? [best('$', ', relu=6'), `channel-prune{macs=$^0.2x}, ${best('$^0.8', ', relu=6')}`]
-    : [best('$', ''), ...(unit === 'macs' ? ['decouple{macs=$x}'] : [])];
-  return families.map((family) => `fold-batch-norm, ${family}`);
+  const refined = withData ? ', relu=6' : '';
+  const best = (share: string): string => `decompose{${unit}=${share}x${refined}}`;
+  return [
+    best('$'),
+    ...(withData ? [`channel-prune{macs=$^0.2x}, ${best('$^0.8')}`] : []),
+    ...(unit === 'macs' ? [`decouple{macs=$x${refined}}`] : []),
+  ].map((family) => `fold-batch-norm, ${family}`);
 }
 
 const absolute = (

@@ -20,7 +20,7 @@ import { describe, expect, test } from 'vitest';
 
 const inRepository = (path: string): string =>
   fileURLToPath(new URL(`../../../test-models/${path}`, import.meta.url));
-const input = float32([1, 3, 32, 32], normals(createRandom(7), 3 * 32 * 32));
+const input = float32([2, 3, 32, 32], normals(createRandom(7), 2 * 3 * 32 * 32));
 const reference = (graph: Graph): Tensor => interpret(graph, { input })['logits'] as Tensor;
 
 describe.each(['vgg16-cifar10.onnx', 'resnet20-cifar10.onnx'])('%s', async (name) => {
@@ -28,7 +28,7 @@ describe.each(['vgg16-cifar10.onnx', 'resnet20-cifar10.onnx'])('%s', async (name
   const expected = reference(model);
 
   test('the cpu backend gives the answers of the interpreter', async () => {
-    const session = await compile(model, cpu(), { bind: { N: 1 } });
+    const session = await compile(model, cpu(), { bind: { N: 2 } });
     const { logits } = await session.run({ input });
     session.dispose();
     expect(difference(logits as Tensor, expected).maxRel).toBeLessThan(1e-5);
@@ -52,7 +52,7 @@ describe.each(['vgg16-cifar10.onnx', 'resnet20-cifar10.onnx'])('%s', async (name
     const wanted = reference(graph);
     expect(difference(reference(again), wanted).maxRel).toBeLessThan(1e-5);
     for (const backend of [cpu(), onnxRuntime('onnxruntime-node')]) {
-      const session = await compile(again, backend, { bind: { N: 1 } });
+      const session = await compile(again, backend, { bind: { N: 2 } });
       const { logits } = await session.run({ input });
       session.dispose();
       expect(difference(logits as Tensor, wanted).maxRel).toBeLessThan(1e-5);
