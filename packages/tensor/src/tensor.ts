@@ -219,10 +219,16 @@ export function cast<D extends DType>(value: Tensor, dtype: D): Tensor<D> {
   return tensor(dtype, value.shape, out);
 }
 
+/** All bits of the exponent of a float32: set in NaN and infinities alone. */
+const float32Exponent = 0x7f800000;
+
 /** Whether a tensor is free of NaN and infinities. */
 export function holdsNumbers({ dtype, data }: Tensor): boolean {
-  if (dtype !== 'float32' && dtype !== 'float64') return true;
-  for (let index = 0; index < data.length; index++) if (!Number.isFinite(data[index])) return false;
+  if (dtype === 'float64') return (data as Float64Array).every(Number.isFinite);
+  if (dtype !== 'float32') return true;
+  const bits = new Int32Array(data.buffer, data.byteOffset, data.length);
+  for (let index = 0; index < bits.length; index++)
+    if (((bits[index] as number) & float32Exponent) === float32Exponent) return false;
   return true;
 }
 
