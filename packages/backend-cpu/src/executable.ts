@@ -11,6 +11,7 @@ import {
 import { interpretNode } from '@decouple/ir';
 import { float32, messageOf, sizeOf, UnsupportedError, type Tensor } from '@decouple/tensor';
 import { webAssembly, type WasmMemory } from '@decouple/wasm';
+import { winogradFilters } from './kernels/winograd-filters.ts';
 import { pack } from './packing.ts';
 import type { DelegatedStep, Port, Program, Step } from './plan.ts';
 import { mostPages } from './context.ts';
@@ -100,7 +101,7 @@ export class CpuExecutable implements Executable {
     // Compiled by other threads meanwhile.
     const compiled = webAssembly.compile(program.module);
     for (const { address, floats, ...packing } of program.packings)
-      pack(new Float32Array(memory.buffer, address, floats), packing);
+      pack(new Float32Array(memory.buffer, address, floats), packing, winogradFilters);
     const module = await compiled;
     const { exports } = await webAssembly.instantiate(module, { env: { memory } });
     executable.heap = new Float32Array(memory.buffer);

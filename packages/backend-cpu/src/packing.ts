@@ -5,7 +5,7 @@
 import { packBias, packWeights } from './kernels/conv-gemm-weights.ts';
 import { packDepthwise } from './kernels/conv-depthwise-weights.ts';
 import type { ConvSizes } from './kernels/conv-shape.ts';
-import { packWinograd } from './kernels/winograd-weights.ts';
+import { packWinograd, type WinogradFilters } from './kernels/winograd-weights.ts';
 import type { TileSize } from './kernels/winograd-transforms.ts';
 import { writeStrided } from './transfer.ts';
 
@@ -32,8 +32,15 @@ export interface Packing {
   readonly source: Float32Array | Int32Array;
 }
 
-/** Fills a stretch of packed weights, which is zero before. */
-export function pack(target: Float32Array, { order, source }: Packing): void {
+/**
+ * Fills a stretch of packed weights, which is zero before.
+ * @param filters asked for only where there are weights for Winograd's method.
+ */
+export function pack(
+  target: Float32Array,
+  { order, source }: Packing,
+  filters: () => WinogradFilters,
+): void {
   if (source instanceof Int32Array) {
     new Int32Array(target.buffer, target.byteOffset, source.length).set(source);
     return;
@@ -50,6 +57,6 @@ export function pack(target: Float32Array, { order, source }: Packing): void {
     case 'depthwise':
       return packDepthwise(target, source, order.sizes);
     case 'winograd':
-      return packWinograd(target, source, order);
+      return packWinograd(target, source, order, filters());
   }
 }

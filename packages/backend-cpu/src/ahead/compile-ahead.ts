@@ -7,6 +7,7 @@ import type { Graph } from '@decouple/ir';
 import { UnsupportedError } from '@decouple/tensor';
 import type { ChoiceOptions } from '../choice.ts';
 import { cpu } from '../cpu.ts';
+import { winogradFilterModule } from '../kernels/winograd-filters.ts';
 import { planProgram, type Program } from '../plan.ts';
 import { loaderSource } from './loader-source.ts';
 import type { Block, Manifest, Port, Storage, StoredConstant } from './manifest.ts';
@@ -30,7 +31,7 @@ export interface AheadFiles {
   /** The loader as a module, and its types. */
   readonly js: string;
   readonly types: string;
-  /** Of the instructions for engines with and without fused multiply-add. */
+  /** Of the instructions for engines with and without fused multiply-add, and for preparing weights. */
   readonly codeBytes: number;
 }
 
@@ -105,6 +106,9 @@ function manifestOf(program: Program, constants: Store, storage: Storage): Manif
   };
 }
 
+const hasWinograd = ({ blocks }: Manifest): boolean =>
+  blocks.some(({ order }) => order.kind === 'winograd');
+
 /**
  * Compiles a network to files.
  * @param graph in the form that the backend compiles (`legalize`).
@@ -120,10 +124,13 @@ export function compileAhead(graph: Graph, options: AheadOptions = {}): AheadFil
   const padding = (4 - ((plain.module.length + customHeaderBytes('weights')) % 4)) % 4;
   const constants = new Store(padding);
   const manifest = manifestOf(plain, constants, options.weights ?? 'f32');
+  const filters = hasWinograd(manifest) ? winogradFilterModule() : undefined;
+  const fusedCode = codeBody(splitSections(fused.module));
   const wasm = [
     plain.module,
     ...customSection('weights', constants.parts),
-    ...customSection('fma', [codeBody(splitSections(fused.module))]),
+    ...(filters ? customSection('winograd', [filters]) : []),
+    ...customSection('fma', [fusedCode]),
     ...customSection('decouple', [new TextEncoder().encode(JSON.stringify(manifest))]),
   ];
   const bytes = wasm.reduce((sum, { length }) => sum + length, 0);
@@ -131,7 +138,7 @@ export function compileAhead(graph: Graph, options: AheadOptions = {}): AheadFil
     throw new UnsupportedError(
       `'${graph.name}' would be a file of ${bytes} bytes; engines take 1 GiB. Store weights as f16 or i8`,
     );
-  const codeBytes = plain.module.length + codeBody(splitSections(fused.module)).length;
+  const codeBytes = plain.module.length + fusedCode.length + (filters?.length ?? 0);
   return { wasm, js: loaderSource, types: typesFor(manifest), codeBytes };
 }
 

@@ -3,11 +3,12 @@
  * browsers. This module is bundled into the text of `loader-source.ts` (`npm run loader`), which is written next to
  * each compiled network.
  *
- * The `.wasm` file holds, besides its code, three custom sections: `decouple` (a {@link Manifest} as JSON), `weights`
- * (the constants of the network as they are stored) and `fma` (another code section, with fused multiply-add, for
- * engines that have it).
+ * The `.wasm` file holds, besides its code, custom sections: `decouple` (a {@link Manifest} as JSON), `weights`
+ * (the constants of the network as they are stored), `fma` (another code section, with fused multiply-add, for
+ * engines that have it) and, where it is needed, `winograd` (a module that transforms filters).
  */
 import { webAssembly } from '@decouple/wasm';
+import { startFilters, type WinogradFilters } from '../kernels/winograd-weights.ts';
 import { pack } from '../packing.ts';
 import { restore } from './storage.ts';
 import type { Manifest, Port, StoredConstant } from './manifest.ts';
@@ -57,11 +58,15 @@ async function read(source: string): Promise<Uint8Array> {
 function fillWeights(
   memory: ArrayBuffer,
   { blocks, constants }: Manifest,
-  stored: Uint8Array,
+  sections: readonly Section[],
 ): void {
+  const stored = customBody(sections, 'weights');
+  let started: WinogradFilters | undefined;
+  const filters = (): WinogradFilters =>
+    (started ??= startFilters(customBody(sections, 'winograd')));
   for (const { address, floats, constant, order } of blocks) {
     const source = restore(stored, constants[constant] as StoredConstant);
-    pack(new Float32Array(memory, address, floats), { order, source });
+    pack(new Float32Array(memory, address, floats), { order, source }, filters);
   }
 }
 
@@ -135,7 +140,7 @@ export async function load(
   const { code, fma } = moduleFor(file, sections);
   // Compiled by other threads while weights are packed.
   const compiled = webAssembly.compile(code);
-  fillWeights(memory.buffer, manifest, customBody(sections, 'weights'));
+  fillWeights(memory.buffer, manifest, sections);
   const { exports } = await webAssembly.instantiate(await compiled, { env: { memory } });
   const heap = new Float32Array(memory.buffer);
   return modelOf(heap, manifest, exports['run'] as () => void, fma);
