@@ -55,6 +55,18 @@ export function formatRatioAt(result: Result, drop: number): string {
 const isMeasured = (outcome: Outcome): outcome is Measured & Outcome =>
   outcome.result !== undefined;
 
+/** What was tried of a method for one drop counts for its other drops, too. */
+function pooled(measured: readonly Measured[]): Measured[] {
+  return measured.map(({ row, result: { original } }) => {
+    const trials = measured
+      .filter((other) => other.row.network === row.network && other.row.method === row.method)
+      .flatMap(({ result }) => result.trials);
+    const front = frontOf(trials);
+    const best = front.findLast(({ test }) => original.test - test <= (row.drop as number));
+    return { row, result: { original, trials: front, ...(best && { best }) } };
+  });
+}
+
 const pipelines = (measured: readonly Measured[]): string =>
   measured
     .flatMap(({ row, result: { best } }) =>
@@ -183,7 +195,7 @@ function effort(measured: readonly Measured[]): string {
 export function writeDocument(outcomes: readonly Outcome[], note: string): Document {
   const measured = outcomes.filter(isMeasured);
   const plots = new Map<string, string>();
-  const searched = measured.filter(({ row }) => row.drop !== undefined);
+  const searched = pooled(measured.filter(({ row }) => row.drop !== undefined));
   const sections = [...new Set(searched.map(({ row }) => row.network))].map((network) => {
     const own = searched.filter(({ row }) => row.network === network);
     const { original } = (own[0] as Measured).result;

@@ -126,10 +126,16 @@ const within = (
   start: number,
 ): Row => ({ section: 'drops', network, method, calibration: 'images', families, drop, start });
 
-/** Where little may be lost neither weights of layers nor the refinement pay. */
+/** Where little may be lost neither weights of layers nor the refinement pay; beyond, weights help some networks. */
 const mixedRows = (network: NetworkName, drops: readonly number[] = [0.5, 1, 2]): Row[] =>
   drops.map((drop) =>
-    within(network, 'mixed', drop < 1 ? plain : weighed, drop, guesses[drop] as number),
+    within(
+      network,
+      'mixed',
+      drop < 1 ? plain : [...weighed, ...mixed],
+      drop,
+      guesses[drop] as number,
+    ),
   );
 
 const atOne = (network: NetworkName, names: readonly Abbreviation[]): Row[] =>

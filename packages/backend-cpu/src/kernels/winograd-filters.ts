@@ -1,6 +1,6 @@
 /** The module that transforms filters for Winograd's method, in float64, two output channels at a time. */
 import { ModuleBuilder } from '@decouple/wasm';
-import type { Emitter, Vector } from '../kernel.ts';
+import type { Emitter, Pointer, Vector } from '../kernel.ts';
 import { reachOf, weightTransforms, type TileSize } from './winograd-transforms.ts';
 import { filterMemoryFloats, startFilters, type WinogradFilters } from './winograd-weights.ts';
 
@@ -66,7 +66,7 @@ function emitTransform(module: ModuleBuilder, tile: TileSize): void {
   const filter = f.locals('v128', 9);
   const between = Array.from({ length: size }, () => f.locals('v128', 3));
   const [one, two] = f.locals('v128', 2) as [Vector, Vector];
-  const [second, target, index] = f.locals('i32', 3);
+  const [second, target, index] = f.locals('i32', 3) as [Pointer, Pointer, Pointer];
   f.get(first).get(lane).op('i32.add').set(second);
   f.forRange(index, 0, count, 1, () => {
     for (const [tap, local] of filter.entries()) {
