@@ -31,7 +31,7 @@ export async function readOnnx(path: string, options: ImportOptions = {}): Promi
   } catch (error) {
     throw within(file, error);
   }
-  return importModel(model, { file, ...options });
+  return importModel(model, { file, bytesAreOurs: true, ...options });
 }
 
 /**

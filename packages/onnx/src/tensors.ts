@@ -109,10 +109,28 @@ function typedData(proto: TensorProto): readonly (number | bigint)[] {
   }
 }
 
-/** Raw data as an array: shared when it has memory of its own, as external data do, else copied. */
-function rawArray(raw: Uint8Array, stored: DType, size: number): ArrayOf[DType] {
-  if (raw.byteOffset === 0 && raw.byteLength === raw.buffer.byteLength)
-    return viewAs(stored, raw.buffer as ArrayBuffer, 0, size);
+/** Bytes from which on raw data are worth sharing. Their tag and length take four bytes at least. */
+const largeRaw = 2 ** 16;
+
+/**
+ * Raw data as an array: shared when it has memory of its own, as external data do, else copied. Of a file whose bytes
+ * are free to change large ones are shared, too, moved to where numbers may begin: over their tag and length.
+ */
+function rawArray(
+  raw: Uint8Array,
+  stored: DType,
+  size: number,
+  bytesAreOurs: boolean,
+): ArrayOf[DType] {
+  const buffer = raw.buffer as ArrayBuffer;
+  if (raw.byteOffset === 0 && raw.byteLength === buffer.byteLength)
+    return viewAs(stored, buffer, 0, size);
+  const gap = raw.byteOffset % bytesPerElement(stored);
+  if (bytesAreOurs && raw.length >= largeRaw && gap < 4) {
+    const start = raw.byteOffset - gap;
+    if (gap > 0) new Uint8Array(buffer, start, raw.length).set(raw);
+    return viewAs(stored, buffer, start, size);
+  }
   const data = allocate(stored, size);
   new Uint8Array(data.buffer).set(raw);
   return data;
@@ -128,16 +146,23 @@ function listedArray(proto: TensorProto, stored: DType, size: number): ArrayOf[D
   return data;
 }
 
-function dataOf(proto: TensorProto, stored: DType, size: number): ArrayOf[DType] {
+function dataOf(
+  proto: TensorProto,
+  stored: DType,
+  size: number,
+  bytesAreOurs: boolean,
+): ArrayOf[DType] {
   const raw = proto.rawData;
   const found = raw.length ? raw.length / bytesPerElement(stored) : typedData(proto).length;
   if (found !== size)
     throw new ModelError(`${size} elements expected for [${proto.dims.join(',')}], got ${found}`);
-  const data = raw.length ? rawArray(raw, stored, size) : listedArray(proto, stored, size);
+  const data = raw.length
+    ? rawArray(raw, stored, size, bytesAreOurs)
+    : listedArray(proto, stored, size);
   return isWidened(proto.dataType) ? widen(data as Uint16Array, proto.dataType) : data;
 }
 
-function tensorFrom(proto: TensorProto): Tensor {
+function tensorFrom(proto: TensorProto, bytesAreOurs: boolean): Tensor {
   const [dtype, stored] = [dtypeOf(proto.dataType), storedDType(proto.dataType)];
   if (!dtype || !stored)
     throw new UnsupportedError(
@@ -147,17 +172,18 @@ function tensorFrom(proto: TensorProto): Tensor {
     throw new ModelError('its data lie in another file; read the model by its path (readOnnx)');
   if (proto.segment) throw new UnsupportedError('segmented tensors are not supported');
   const { shape, size } = shapeOf(proto);
-  return tensor(dtype, shape, dataOf(proto, stored, size));
+  return tensor(dtype, shape, dataOf(proto, stored, size, bytesAreOurs));
 }
 
 /**
  * A tensor from its ONNX form. Its data are copied, unless they have a buffer of their own.
  * @param where what the tensor is, for messages: `"initializer 'w'"`.
+ * @param bytesAreOurs whether large data may stay where they are, and the bytes before them be overwritten.
  * @throws ModelError naming `where` when dimensions and data disagree; UnsupportedError when the type has no counterpart.
  */
-export function importTensor(proto: TensorProto, where: string): Tensor {
+export function importTensor(proto: TensorProto, where: string, bytesAreOurs = false): Tensor {
   try {
-    return tensorFrom(proto);
+    return tensorFrom(proto, bytesAreOurs);
   } catch (error) {
     throw within(where, error);
   }

@@ -73,8 +73,15 @@ export function inputsOf(graph: GraphProto, report: Report): GraphInput[] {
     });
 }
 
-/** Initializers by name. Reports those that are malformed, defined twice, or sparse. */
-export function initializersOf(graph: GraphProto, report: Report): Map<string, Tensor> {
+/**
+ * Initializers by name. Reports those that are malformed, defined twice, or sparse.
+ * @param bytesAreOurs see `importTensor`.
+ */
+export function initializersOf(
+  graph: GraphProto,
+  report: Report,
+  bytesAreOurs: boolean,
+): Map<string, Tensor> {
   const refuse = (name: string, error: unknown): void => report(name, 'initializer', error);
   for (const { values } of graph.sparseInitializer)
     refuse(
@@ -85,7 +92,7 @@ export function initializersOf(graph: GraphProto, report: Report): Map<string, T
   for (const proto of graph.initializer)
     try {
       if (constants.has(proto.name)) throw new ModelError('is defined twice');
-      constants.set(proto.name, importTensor(proto, `initializer '${proto.name}'`));
+      constants.set(proto.name, importTensor(proto, `initializer '${proto.name}'`, bytesAreOurs));
     } catch (error) {
       refuse(proto.name, error);
     }

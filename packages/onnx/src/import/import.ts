@@ -40,6 +40,11 @@ export interface ImportOptions {
    * of the file: enough for what exporters write, and a small file can't ask for much memory.
    */
   readonly folding?: number;
+  /**
+   * Whether the file's bytes may be changed and kept: large weights then stay in them instead of being copied, which
+   * saves time and memory. Default false.
+   */
+  readonly bytesAreOurs?: boolean;
 }
 
 /** Something of the file that the graph does not hold, or holds without understanding it. */
@@ -185,6 +190,7 @@ function importAll(
     opsets: opsetsOf(model),
     fixed,
     folding: options.folding,
+    bytesAreOurs: options.bytesAreOurs ?? false,
     report,
   });
   const sparse = sparseInitializer.flatMap(({ values }) => (values ? [values] : []));

@@ -54,14 +54,17 @@ export interface ImportStart {
   readonly fixed: Readonly<Record<string, Tensor>>;
   /** Elements that folding may make. */
   readonly folding: number | undefined;
+  /** Whether weights may stay in the file's bytes. */
+  readonly bytesAreOurs: boolean;
   readonly report: Report;
 }
 
 /** Reports inputs and initializers that are malformed. */
 export function createState(start: ImportStart): ImportState {
-  const { proto, opsets, fixed, report } = start;
+  const { proto, opsets, fixed, bytesAreOurs, report } = start;
   const inputs = inputsOf(proto, report).filter(({ name }) => !Object.hasOwn(fixed, name));
-  const constants = new Map([...initializersOf(proto, report), ...Object.entries(fixed)]);
+  const initializers = initializersOf(proto, report, bytesAreOurs);
+  const constants = new Map([...initializers, ...Object.entries(fixed)]);
   const types = new Map(inputs.map(({ name, type }) => [name, type]));
   for (const [name, value] of constants) types.set(name, typeOfTensor(value));
   const contents = new Map<string, readonly Dim[]>();
