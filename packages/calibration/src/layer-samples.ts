@@ -105,6 +105,9 @@ export interface LayerRows {
   ): Promise<void>;
 }
 
+/** Rows that are shown together, where there are so many: small batches would make many small products of moments. */
+const leastRows = 512;
+
 interface Geometry {
   readonly channels: number;
   readonly height: number;
@@ -345,26 +348,34 @@ export async function sampleLayer(
   const patchSize =
     (elementsOf(typeOf(graph, conv.inputs[1] as string)) / outChannels) * conv.attrs.groups;
   let block = new Float32Array(0);
-  const visitPatches: LayerRows['visitPatches'] = (visit) =>
-    calibration.observe(
+  const visitPatches: LayerRows['visitPatches'] = async (visit) => {
+    let [firstRow, count] = [0, 0];
+    const show = (): void => {
+      if (count > 0) visit(block.subarray(0, count * patchSize), firstRow, count);
+      firstRow += count;
+      count = 0;
+    };
+    await calibration.observe(
       graph,
       [input],
       ({ firstSample, size, values }) => {
         const x = values.get(input) as Tensor<'float32'>;
         const geometry = geometryOf(graph, conv, x.shape);
-        const count = size * perSample;
-        if (block.length < count * patchSize) block = new Float32Array(count * patchSize);
+        const room = (leastRows + size * perSample) * patchSize;
+        if (block.length < room) {
+          show();
+          block = new Float32Array(room);
+        }
         const volume = geometry.channels * geometry.height * geometry.width;
-        let at = 0;
         for (let sample = 0; sample < size; sample++)
-          for (const position of positions[firstSample + sample] as readonly number[]) {
-            copyPatch(x.data, sample * volume, position, geometry, block, at);
-            at += patchSize;
-          }
-        visit(block.subarray(0, count * patchSize), firstSample * perSample, count);
+          for (const position of positions[firstSample + sample] as readonly number[])
+            copyPatch(x.data, sample * volume, position, geometry, block, count++ * patchSize);
+        if (count >= leastRows) show();
       },
       signal,
     );
+    show();
+  };
   return {
     rows: samples * perSample,
     patchSize,
