@@ -6,5 +6,11 @@ export default defineConfig({
   ssr: {
     resolve: { conditions: ['@decouple/source', 'node', 'import', 'module', 'default'] },
   },
-  test: { include: ['test/**/*.test.ts'], pool: 'threads', testTimeout: 60_000 },
+  test: {
+    include: ['test/**/*.test.ts'],
+    pool: 'threads',
+    testTimeout: 60_000,
+    // Tests read what commands print, which nx would have in colours.
+    env: { FORCE_COLOR: '0', NO_COLOR: '1' },
+  },
 });
