@@ -2,7 +2,7 @@
  * Optimisation of networks of full size with generated weights: MACs of each stack at the paper's ratios, time and peak
  * memory. Writes docs/results/full-size.md; each line is a process of its own.
  *
- *   npm run results:full-size                              about an hour
+ *   npm run results:full-size                              about two hours and a half
  *   npm run results:full-size -- --only vgg16,ND+SD        lines whose network and method are named; prints only
  *   npm run results:full-size -- --cache DIR               keeps measured lines there, and takes those that are
  */
@@ -126,12 +126,17 @@ function inProcess(job: Job): Promise<Result> {
 }
 
 /** The result of a job, from the cache if it is there. */
-async function resultOf(job: Job, cache: string | undefined): Promise<Result> {
+async function resultOf(
+  job: Job,
+  cache: string | undefined,
+): Promise<{ result: Result; kept: boolean }> {
   const path = cache && join(cache, `${job.network} ${job.stack} ${job.images}.json`);
-  if (path && existsSync(path)) return JSON.parse(readFileSync(path, 'utf8')) as Result;
+  if (path && existsSync(path)) {
+    return { result: JSON.parse(readFileSync(path, 'utf8')) as Result, kept: true };
+  }
   const result = await inProcess(job);
   if (path) await writeFileWhole(path, JSON.stringify(result));
-  return result;
+  return { result, kept: false };
 }
 
 const headers = [
@@ -168,14 +173,15 @@ function rowOf({ network, stack }: Job, result: Result): string[] {
   ];
 }
 
-function document(alone: readonly string[][], fitted: readonly string[][]): string {
+/** @param kept how many lines come from earlier runs. */
+function document(alone: readonly string[][], fitted: readonly string[][], kept: number): string {
   return `# Networks of full size
 
 Written by \`npm run results:full-size\`. Weights are random but seeded: what is measured is how far MACs go
 down, how long that takes and how much memory, not accuracy. Inputs are 224×224, for SSD300 300×300. Each line is a
 process of its own; time is that of the whole pipeline, peak memory is the resident set.
 
-${describeMachine()}.
+${describeMachine()}.${kept ? ` Of the ${alone.length + fitted.length} lines ${kept} were measured in earlier runs on the same machine, some with other sources or beside other work.` : ''}
 
 ## With ${imageCount} synthetic images
 
@@ -203,13 +209,16 @@ async function main(): Promise<void> {
     ),
   ].filter(({ network, stack }) => !named || (named.includes(network) && named.includes(stack)));
   const [fitted, alone]: [string[][], string[][]] = [[], []];
+  let keptLines = 0;
   for (const job of jobs) {
-    const row = rowOf(job, await resultOf(job, values.cache));
+    const { result, kept } = await resultOf(job, values.cache);
+    if (kept) keptLines++;
+    const row = rowOf(job, result);
     console.error(`${job.images} images: ${row.join('  ')}`);
     (job.images ? fitted : alone).push(row);
   }
   const path = fileURLToPath(new URL('../../docs/results/full-size.md', import.meta.url));
-  const text = await formatMarkdown(document(alone, fitted), path);
+  const text = await formatMarkdown(document(alone, fitted, keptLines), path);
   if (named) console.log(text);
   else await writeFileWhole(path, text);
 }

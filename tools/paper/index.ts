@@ -64,10 +64,11 @@ async function main(): Promise<void> {
   );
   if (!quick) requireCifar();
   requireModels(rows, settings);
+  const version = codeVersion();
   const outcomes = await measureRows({
     rows,
     settings,
-    cache: { folder: values.cache, version: codeVersion() },
+    cache: { folder: values.cache, version },
     processes: Number(values.processes),
     cachedOnly: values.cached,
     log: (line) => console.error(line),
@@ -75,7 +76,7 @@ async function main(): Promise<void> {
   const partial = quick || only !== undefined;
   await write(
     outcomes,
-    quick ? notes.quick : notes.full,
+    `${quick ? notes.quick : notes.full} Digest of the sources: ${version.slice(0, 8)}.`,
     inRepository(partial ? 'out/paper' : 'docs/results'),
   );
   if (!values.cached && outcomes.some(({ failed }) => failed !== undefined)) process.exitCode = 1;

@@ -10,7 +10,7 @@ import {
 } from '@decouple/backend';
 import { interpretNode } from '@decouple/ir';
 import { float32, messageOf, sizeOf, UnsupportedError, type Tensor } from '@decouple/tensor';
-import { webAssembly, type WasmMemory } from '@decouple/wasm';
+import { pageBytes, webAssembly, type WasmMemory } from '@decouple/wasm';
 import { winogradFilters } from './kernels/winograd-filters.ts';
 import { pack } from './packing.ts';
 import type { DelegatedStep, Port, Program, Step } from './plan.ts';
@@ -19,7 +19,6 @@ import { Team } from './team.ts';
 import type { StartWorker } from './workers.ts';
 import { readStrided, writeStrided } from './transfer.ts';
 
-const pageBytes = 65536;
 const systemPageBytes = 4096;
 /** Arenas of networks that take a few milliseconds, of which a first run's cold code and caches would be a large part. */
 const smallArenaBytes = 2 ** 21;

@@ -13,6 +13,7 @@
 import {
   ModuleBuilder,
   detectFeatures,
+  pageBytes,
   webAssembly,
   type FunctionBuilder,
   type Local,
@@ -45,7 +46,6 @@ export interface Kernels {
   readonly rotateRows: (list: number, count: number, strip: number) => void;
 }
 
-const pageBytes = 65536;
 let cached: Kernels | undefined;
 
 /**

@@ -14,7 +14,12 @@ export {
   type I32Operand,
   type ParamLocals,
 } from './function.ts';
-export { ModuleBuilder, type MemoryOptions, type ModuleFunctionOptions } from './module.ts';
+export {
+  ModuleBuilder,
+  pageBytes,
+  type MemoryOptions,
+  type ModuleFunctionOptions,
+} from './module.ts';
 export {
   signatureOf,
   type Instruction,

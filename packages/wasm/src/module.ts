@@ -7,6 +7,9 @@ import { ByteWriter } from './bytes.ts';
 import { FunctionBuilder, type FunctionOptions } from './function.ts';
 import { AssemblerError, typeCodes, type Signature, type ValueType } from './types.ts';
 
+/** Bytes of a page, the unit of a memory's size. */
+export const pageBytes = 65536;
+
 export interface MemoryOptions {
   /** Initial size in pages of 64 KiB. */
   readonly pages: number;

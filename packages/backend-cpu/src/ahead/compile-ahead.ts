@@ -5,6 +5,7 @@
 import { bindForCompile, requireSupport, type CompileOptions } from '@decouple/backend';
 import type { Graph } from '@decouple/ir';
 import { UnsupportedError } from '@decouple/tensor';
+import { pageBytes } from '@decouple/wasm';
 import type { ChoiceOptions } from '../choice.ts';
 import { cpu } from '../cpu.ts';
 import { winogradFilterModule } from '../kernels/winograd-filters.ts';
@@ -16,7 +17,6 @@ import { store } from './storage.ts';
 
 /** Engines refuse larger modules. */
 const mostBytes = 2 ** 30;
-const pageBytes = 65536;
 
 export interface AheadOptions extends Pick<ChoiceOptions, 'winograd' | 'rates'> {
   readonly bind?: CompileOptions['bind'] | undefined;

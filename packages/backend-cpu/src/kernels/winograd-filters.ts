@@ -1,10 +1,8 @@
 /** The module that transforms filters for Winograd's method, in float64, two output channels at a time. */
-import { ModuleBuilder } from '@decouple/wasm';
+import { ModuleBuilder, pageBytes } from '@decouple/wasm';
 import type { Emitter, Pointer, Vector } from '../kernel.ts';
 import { reachOf, weightTransforms, type TileSize } from './winograd-transforms.ts';
 import { filterMemoryFloats, startFilters, type WinogradFilters } from './winograd-weights.ts';
-
-const pageBytes = 65536;
 
 /**
  * Emits G of F(m×m, 3×3) times columns: the first row takes the first number, the last one the last, and those in between
@@ -104,6 +102,7 @@ function emitTransform(module: ModuleBuilder, tile: TileSize): void {
   });
 }
 
+/** The code of the module: exports `memory` and, for each tile size, a transform, `f2` and `f4`. */
 export function winogradFilterModule(): Uint8Array<ArrayBuffer> {
   const pages = Math.ceil((4 * filterMemoryFloats) / pageBytes);
   const module = new ModuleBuilder({ memory: { pages, export: 'memory' } });

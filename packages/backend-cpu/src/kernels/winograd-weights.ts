@@ -37,8 +37,8 @@ export interface WinogradFilters {
   readonly transforms: Readonly<Record<TileSize, Transform>>;
 }
 
+/** @param code of winograd-filters.ts, which browsers compile at once while it is below 4 KB. */
 export function startFilters(code: Uint8Array): WinogradFilters {
-  // Small enough to be compiled at once everywhere.
   const { exports } = new webAssembly.Instance(new webAssembly.Module(code));
   const { memory, f2, f4 } = exports as { memory: WasmMemory; f2: Transform; f4: Transform };
   return { memory: new Float32Array(memory.buffer), transforms: { 2: f2, 4: f4 } };
