@@ -2,6 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { arch, cpus, loadavg } from 'node:os';
 import { writeFileWhole } from 'decouple/node';
+import { formatMarkdown } from './docs/format.ts';
 
 /** A Markdown table. */
 export const markdownTable = (
@@ -18,7 +19,8 @@ export async function replaceBlock(path: string, name: string, content: string):
   const text = readFileSync(path, 'utf8');
   const [from, to] = [text.indexOf(start), text.indexOf(end)];
   if (from < 0 || to < from) throw new Error(`${path}: no block ${start} … ${end}`);
-  await writeFileWhole(path, `${text.slice(0, from)}${start}\n\n${content}\n${text.slice(to)}`);
+  const replaced = `${text.slice(0, from)}${start}\n\n${content}\n${text.slice(to)}`;
+  await writeFileWhole(path, await formatMarkdown(replaced, path));
 }
 
 /** Processor, Node version and load: what figures depend on. */
