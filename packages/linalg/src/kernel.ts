@@ -1,10 +1,10 @@
 /**
  * The generated kernels and the memory they work in.
  *
- * `multiplyTiles` multiplies packed panels: A panels hold `tileRows` rows (`a[k][i]`), a B panel
- * `tileColumns` columns (`b[k][j]`), and each tile `c[i][j] += Σₖ a[k][i]·b[k][j]` is kept in vector
- * registers over the whole sum. Two rows of four vectors are the largest tile that every V8 keeps in 16 registers
- * without spilling. `multiplyTiles32` is the same on float32, with twice the columns.
+ * `packRows` and `packColumns` bring operands into panels, and `multiplyTiles` multiplies these: A panels hold
+ * `tileRows` rows (`a[k][i]`), a B panel `tileColumns` columns (`b[k][j]`), and each tile
+ * `c[i][j] += Σₖ a[k][i]·b[k][j]` is kept in vector registers over the whole sum. Two rows of four vectors are the
+ * largest tile that every V8 keeps in 16 registers without spilling; on float32 it has twice the columns.
  * `rotateRows` applies a list of plane rotations to a strip of columns.
  *
  * With relaxed SIMD the sums use fused multiply-add; results then differ in the last bits from
@@ -34,14 +34,47 @@ export const stripColumns = 16;
 /** Bytes of one rotation: row number (i32), padding, cosine and sine (f64). */
 export const rotationBytes = 24;
 
-export type MultiplyTiles = (a: number, b: number, c: number, tiles: number, k: number) => void;
+/**
+ * Multiplies `tiles` consecutive A panels at byte `a` by the B panel at byte `b`, inner size `k`; `fresh` stores the
+ * products at byte `c`, 0 adds them.
+ */
+export type MultiplyTiles = (
+  a: number,
+  b: number,
+  c: number,
+  tiles: number,
+  k: number,
+  fresh: 0 | 1,
+) => void;
+
+/**
+ * Copies the matrix at byte `source`, whose element (i, l) lies at `i·rowStride + l·columnStride` bytes, into `panels`
+ * panels at byte `target`, each of as many rows as a tile has rows or columns: `panel[l][i]`, l below `depth`, panels
+ * `panelBytes` apart.
+ */
+export type PackPanels = (
+  source: number,
+  rowStride: number,
+  columnStride: number,
+  target: number,
+  panels: number,
+  panelBytes: number,
+  depth: number,
+) => void;
+
+/** Kernels for one type of numbers. */
+export interface ProductKernels {
+  /** Packs rows of A, `tileRows` to a panel. */
+  readonly packRows: PackPanels;
+  /** Packs columns of B, as rows of its transpose. */
+  readonly packColumns: PackPanels;
+  readonly multiplyTiles: MultiplyTiles;
+}
 
 export interface Kernels {
   readonly memory: WasmMemory;
-  /** Adds the products of `tiles` consecutive A panels at byte `a` by the B panel at byte `b`, inner size `k`. */
-  readonly multiplyTiles: MultiplyTiles;
-  /** The same on float32. */
-  readonly multiplyTiles32: MultiplyTiles;
+  readonly float64: ProductKernels;
+  readonly float32: ProductKernels;
   /** Applies `count` rotations of rows (i, i + 1), listed at byte `list`, to the strip at byte `strip`. */
   readonly rotateRows: (list: number, count: number, strip: number) => void;
 }
@@ -68,14 +101,57 @@ export function kernelsWithMemory(bytes: number): Kernels {
 function compile(): Kernels {
   const { relaxedSimd } = detectFeatures();
   const module = new ModuleBuilder({ memory: { pages: 1, export: 'memory' } });
-  emitMultiplyTiles(module, 'multiplyTiles', 'f64x2', relaxedSimd);
-  emitMultiplyTiles(module, 'multiplyTiles32', 'f32x4', relaxedSimd);
+  for (const lanes of ['f64x2', 'f32x4'] as const) {
+    emitPackPanels(module, `packRows ${lanes}`, lanes, tileRows);
+    emitPackPanels(module, `packColumns ${lanes}`, lanes, tileVectors * lanesOf[lanes]);
+    emitMultiplyTiles(module, `multiplyTiles ${lanes}`, lanes, relaxedSimd);
+  }
   emitRotateRows(module);
-  const instance = new webAssembly.Instance(new webAssembly.Module(module.encode()));
-  return instance.exports as unknown as Kernels;
+  const { exports } = new webAssembly.Instance(new webAssembly.Module(module.encode()));
+  const kernelsOf = (lanes: Lanes): ProductKernels => ({
+    packRows: exports[`packRows ${lanes}`] as PackPanels,
+    packColumns: exports[`packColumns ${lanes}`] as PackPanels,
+    multiplyTiles: exports[`multiplyTiles ${lanes}`] as MultiplyTiles,
+  });
+  return {
+    memory: exports['memory'] as WasmMemory,
+    float64: kernelsOf('f64x2'),
+    float32: kernelsOf('f32x4'),
+    rotateRows: exports['rotateRows'] as Kernels['rotateRows'],
+  };
 }
 
 type Lanes = 'f64x2' | 'f32x4';
+const lanesOf: Readonly<Record<Lanes, number>> = { f64x2: 2, f32x4: 4 };
+
+function emitPackPanels(module: ModuleBuilder, name: string, lanes: Lanes, width: number): void {
+  const bytes = 16 / lanesOf[lanes];
+  const type = lanes === 'f64x2' ? 'f64' : 'f32';
+  const f = module.function(name, {
+    params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    export: true,
+  });
+  const [source, rowStride, columnStride, target, panels, panelBytes, depth] = f.args;
+  const [panel, l] = [f.local('i32'), f.local('i32')];
+  const [column, from, to] = [f.local('i32'), f.local('i32'), f.local('i32')];
+  f.forRange(panel, 0, panels, 1, () => {
+    f.get(source).set(column).get(target).set(to);
+    f.forRange(l, 0, depth, 1, () => {
+      f.get(column).set(from);
+      for (let i = 0; i < width; i++) {
+        f.get(to)
+          .get(from)
+          .mem(`${type}.load`)
+          .mem(`${type}.store`, bytes * i);
+        f.get(from).get(rowStride).op('i32.add').set(from);
+      }
+      f.get(column).get(columnStride).op('i32.add').set(column);
+      f.increment(to, width * bytes);
+    });
+    f.get(source).get(rowStride).i32(width).op('i32.mul', 'i32.add').set(source);
+    f.get(target).get(panelBytes).op('i32.add').set(target);
+  });
+}
 
 function emitMultiplyTiles(
   module: ModuleBuilder,
@@ -83,25 +159,29 @@ function emitMultiplyTiles(
   lanes: Lanes,
   fused: boolean,
 ): void {
-  const bytes = lanes === 'f64x2' ? 8 : 4;
+  const bytes = 16 / lanesOf[lanes];
   const splatLoad = lanes === 'f64x2' ? 'v128.load64_splat' : 'v128.load32_splat';
   const rowBytes = 16 * tileVectors;
   const f = module.function(name, {
-    params: ['i32', 'i32', 'i32', 'i32', 'i32'],
+    params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
     export: true,
   });
-  const [a, b, c, tiles, k] = f.args;
+  const [a, b, c, tiles, k, fresh] = f.args;
   const [tile, pb, end] = [f.local('i32'), f.local('i32'), f.local('i32')];
   const sums = f.locals('v128', tileRows * tileVectors);
   const rows = f.locals('v128', tileVectors);
   const splat = f.local('v128');
   f.get(b).get(k).i32(rowBytes).op('i32.mul', 'i32.add').set(end);
   f.forRange(tile, 0, tiles, 1, () => {
-    sums.forEach((sum, index) =>
-      f
-        .get(c)
-        .mem('v128.load', 16 * index)
-        .set(sum),
+    f.get(fresh).if(
+      () => sums.forEach((sum) => f.i32x4(0).set(sum)),
+      () =>
+        sums.forEach((sum, index) =>
+          f
+            .get(c)
+            .mem('v128.load', 16 * index)
+            .set(sum),
+        ),
     );
     f.get(b).set(pb);
     f.loop((again) => {

@@ -4,8 +4,9 @@
  * C is cut into blocks of `blockRows × blockColumns`, the sum over k into stretches of `blockDepth`.
  * The operands are packed into the kernels' memory in panels: a strip of B for up to `stripDepth` of
  * the sum, blocks of A one at a time. The products of a block gather there, too, and are added to C
- * at the end: large C are slow to reach. Packing also widens float32 and takes care of transposition,
- * which is no more than swapped strides.
+ * at the end: large C are slow to reach. Packing takes care of transposition, which is no more than swapped strides;
+ * on the way to the panels stretches of an operand that are contiguous are copied whole into a staging area, which
+ * also widens float32 and lets columns of a large matrix be read once, line after line.
  *
  * On request products are summed in float32 over short stretches, at twice the speed, and those sums in float64.
  */
@@ -14,10 +15,11 @@ import {
   tileColumns,
   tileColumns32,
   tileRows,
-  type MultiplyTiles,
+  type PackPanels,
+  type ProductKernels,
 } from './kernel.ts';
 
-/** A matrix inside an array: element (i, j) is `data[offset + i·rowStride + j·columnStride]`. */
+/** A matrix inside an array: element (i, j) is `data[offset + i·rowStride + j·columnStride]`; a stride is 1. */
 export interface View<D extends Float64Array | Float32Array = Float64Array> {
   readonly data: D;
   readonly offset: number;
@@ -45,9 +47,13 @@ const blockColumns = 1024;
 /** Stretch of the sum before products are added to C, in float64 and in float32. */
 const stripDepth = 8 * blockDepth;
 const stripDepth32 = 2 * blockDepth;
-const aBytes = blockRows * blockDepth * 8;
-const cBytes = blockRows * blockColumns * 8;
-const bAt = aBytes + cBytes;
+/** Contiguous stretches that are staged together: a multiple of all widths of panels. */
+const stagedLines = 32;
+/** Below this length a loop is faster than a copy in one piece. */
+const shortLine = 64;
+const tilesAt = blockRows * blockDepth * 8;
+const stagingAt = tilesAt + blockRows * blockColumns * 8;
+const bAt = stagingAt + stagedLines * blockColumns * 8;
 
 /** Below this number of multiplications packing costs more than it saves. */
 const smallProduct = 2048;
@@ -61,7 +67,8 @@ export function view<D extends Float64Array | Float32Array>(
 }
 
 export function transposed<D extends Float64Array | Float32Array>(of: View<D>): View<D> {
-  return { ...of, rowStride: of.columnStride, columnStride: of.rowStride };
+  const { data, offset, rowStride, columnStride } = of;
+  return { data, offset, rowStride: columnStride, columnStride: rowStride };
 }
 
 /** The part of a view that starts at element (row, column). */
@@ -70,7 +77,8 @@ export function part<D extends Float64Array | Float32Array>(
   row: number,
   column: number,
 ): View<D> {
-  return { ...of, offset: of.offset + row * of.rowStride + column * of.columnStride };
+  const { data, offset, rowStride, columnStride } = of;
+  return { data, offset: offset + row * rowStride + column * columnStride, rowStride, columnStride };
 }
 
 /** C += α·A·B. C must not overlap A or B, except that with `lower` its upper part may. */
@@ -99,14 +107,13 @@ function multiplyAddBlocked(c: View, a: AnyView, b: AnyView, shape: ProductShape
   const { m, n, k, alpha = 1, lower = false, single = false } = shape;
   const deepest = Math.min(single ? stripDepth32 : stripDepth, k);
   const widest = Math.min(blockColumns, padded(n, tileColumns32));
-  const { memory, multiplyTiles, multiplyTiles32 } = kernelsWithMemory(bAt + deepest * widest * 8);
+  const { memory, float64, float32 } = kernelsWithMemory(bAt + deepest * widest * 8);
   const numbers = single ? Float32Array : Float64Array;
   const scratch: Scratch = {
-    a: new numbers(memory.buffer, 0, blockRows * blockDepth),
-    tiles: new numbers(memory.buffer, aBytes, blockRows * blockColumns),
-    b: new numbers(memory.buffer, bAt, deepest * widest),
+    tiles: new numbers(memory.buffer, tilesAt, blockRows * blockColumns),
+    staging: new numbers(memory.buffer, stagingAt, stagedLines * blockColumns),
     columns: single ? tileColumns32 : tileColumns,
-    multiplyTiles: single ? multiplyTiles32 : multiplyTiles,
+    kernels: single ? float32 : float64,
   };
   for (let j = 0; j < n; j += blockColumns)
     for (let l = 0; l < k; l += deepest) {
@@ -124,12 +131,11 @@ function multiplyAddBlocked(c: View, a: AnyView, b: AnyView, shape: ProductShape
 type Numbers = Float64Array | Float32Array;
 
 interface Scratch {
-  readonly a: Numbers;
   readonly tiles: Numbers;
-  readonly b: Numbers;
+  readonly staging: Numbers;
   /** Columns of a tile. */
   readonly columns: number;
-  readonly multiplyTiles: MultiplyTiles;
+  readonly kernels: ProductKernels;
 }
 
 interface Strip {
@@ -147,12 +153,12 @@ const padded = (size: number, tile: number): number => tile * Math.ceil(size / t
 
 /** Packs a strip of B: stretch after stretch of the sum, each in panels of columns. */
 function packStrip(scratch: Scratch, b: AnyView, { columns, depth }: Strip): void {
-  const width = padded(columns, scratch.columns);
+  const { staging, kernels, columns: width } = scratch;
   for (let l = 0; l < depth; l += blockDepth) {
     const stretch = Math.min(blockDepth, depth - l);
-    const at = l * width;
-    const own = scratch.b.subarray(at, at + stretch * width);
-    packPanels(own, transposed(part(b, l, 0)), columns, stretch, scratch.columns);
+    const target = bAt + l * padded(columns, width) * staging.BYTES_PER_ELEMENT;
+    const panels = { target, width, pack: kernels.packColumns };
+    packPanels(staging, transposed(part(b, l, 0)), { count: columns, depth: stretch }, panels);
   }
 }
 
@@ -164,56 +170,78 @@ const firstTileOf = (column: number, { diagonal }: Block): number =>
 function multiplyBlock(scratch: Scratch, a: AnyView, block: Block): void {
   const { rows, columns, depth } = block;
   const rowTiles = Math.ceil(rows / tileRows);
-  const bytes = scratch.b.BYTES_PER_ELEMENT;
+  const { kernels, staging } = scratch;
+  const bytes = staging.BYTES_PER_ELEMENT;
+  const panels = { target: 0, width: tileRows, pack: kernels.packRows };
   const width = padded(columns, scratch.columns);
-  scratch.tiles.fill(0, 0, blockRows * width);
   for (let l = 0; l < depth; l += blockDepth) {
     const stretch = Math.min(blockDepth, depth - l);
-    packPanels(scratch.a, part(a, 0, l), rows, stretch, tileRows);
+    packPanels(staging, part(a, 0, l), { count: rows, depth: stretch }, panels);
     for (let column = 0; column < columns; column += scratch.columns) {
       const first = firstTileOf(column, block);
       if (first >= rowTiles) break;
       const row = first * tileRows;
-      scratch.multiplyTiles(
+      kernels.multiplyTiles(
         row * stretch * bytes,
         bAt + (l * width + column * stretch) * bytes,
-        aBytes + (column * blockRows + row * scratch.columns) * bytes,
+        tilesAt + (column * blockRows + row * scratch.columns) * bytes,
         rowTiles - first,
         stretch,
+        l === 0 ? 1 : 0,
       );
     }
   }
 }
 
+interface Panels {
+  /** Byte in the kernels' memory. */
+  readonly target: number;
+  /** Rows of a panel. */
+  readonly width: number;
+  readonly pack: PackPanels;
+}
+
 /**
- * Packs `count` rows of `from`, each `depth` long, in panels of `width` rows: `panel[l][i]`. Rows
- * missing in the last panel become zeros.
+ * Packs `count` rows of `from`, each `depth` long, in panels: `panel[l][i]`. Rows missing in the last panel become
+ * zeros.
  */
 function packPanels(
-  panels: Numbers,
+  staging: Numbers,
   from: AnyView,
-  count: number,
-  depth: number,
-  width: number,
+  { count, depth }: { readonly count: number; readonly depth: number },
+  { target, width, pack }: Panels,
 ): void {
-  const { data, rowStride, columnStride } = from;
-  for (let first = 0; first < count; first += width) {
-    const start = from.offset + first * rowStride;
-    const panel = first * depth;
-    const rows = Math.min(width, count - first);
-    if (rows < width) panels.fill(0, panel, panel + width * depth);
-    if (columnStride === 1) {
-      for (let i = 0; i < rows; i++) {
-        const source = start + i * rowStride;
-        for (let l = 0, at = panel + i; l < depth; l++, at += width) panels[at] = data[source + l]!;
-      }
-    } else {
-      for (let l = 0; l < depth; l++) {
-        const source = start + l * columnStride;
-        const at = panel + l * width;
-        for (let i = 0; i < rows; i++) panels[at + i] = data[source + i * rowStride]!;
-      }
+  const bytes = staging.BYTES_PER_ELEMENT;
+  const panelBytes = width * depth * bytes;
+  const wholeRows = padded(count, width);
+  if (from.columnStride === 1) {
+    for (let i = 0; i < count; i += stagedLines) {
+      const rows = Math.min(stagedLines, count - i);
+      const panels = Math.ceil(rows / width);
+      stage(staging, part(from, i, 0), rows, depth, depth);
+      if (rows < panels * width) staging.fill(0, rows * depth, panels * width * depth);
+      const at = target + (i / width) * panelBytes;
+      pack(stagingAt, depth * bytes, bytes, at, panels, panelBytes, depth);
     }
+  } else {
+    for (let l = 0; l < depth; l += stagedLines) {
+      const lines = Math.min(stagedLines, depth - l);
+      stage(staging, transposed(part(from, 0, l)), lines, count, wholeRows);
+      const at = target + l * width * bytes;
+      pack(stagingAt, bytes, wholeRows * bytes, at, wholeRows / width, panelBytes, lines);
+    }
+  }
+}
+
+/** Copies rows of a view, which are contiguous; each takes `pitch` numbers, zeros where it ends before. */
+function stage(staging: Numbers, from: AnyView, rows: number, length: number, pitch: number): void {
+  const { data, offset, rowStride } = from;
+  for (let row = 0; row < rows; row++) {
+    const start = offset + row * rowStride;
+    const to = row * pitch;
+    if (length < shortLine) for (let j = 0; j < length; j++) staging[to + j] = data[start + j]!;
+    else staging.set(data.subarray(start, start + length), to);
+    for (let j = length; j < pitch; j++) staging[to + j] = 0;
   }
 }
 
