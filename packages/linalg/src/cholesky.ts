@@ -16,16 +16,20 @@ const leaf = 32;
 export class NotPositiveDefiniteError extends DecoupleError {
   override readonly name = 'NotPositiveDefiniteError';
   /** Row at which a pivot was not positive. */
-  readonly row: number;
+  readonly row: number | undefined;
 
-  constructor(row: number, n: number) {
-    super(
-      `cholesky: ${n}×${n} matrix is not positive definite (pivot of row ${row} is not > 0); ` +
-        'add a ridge to the diagonal, or use choleskyWithRidge',
-    );
-    this.row = row;
+  constructor(message: string, options?: ErrorOptions & { readonly row?: number }) {
+    super(message, options);
+    this.row = options?.row;
   }
 }
+
+const notPositiveDefinite = (row: number, n: number): NotPositiveDefiniteError =>
+  new NotPositiveDefiniteError(
+    `cholesky: ${n}×${n} matrix is not positive definite (pivot of row ${row} is not > 0); ` +
+      'add a ridge to the diagonal, or use choleskyWithRidge',
+    { row },
+  );
 
 /**
  * Replaces A `[n, n]` by its factor L: reads only the lower triangle, zeroes the upper one.
@@ -34,7 +38,7 @@ export class NotPositiveDefiniteError extends DecoupleError {
 export function cholesky(a: Float64Array, n: number): Float64Array {
   requireLength('cholesky: a', a, n * n);
   const failed = factor(view(a, n), n);
-  if (failed >= 0) throw new NotPositiveDefiniteError(failed, n);
+  if (failed >= 0) throw notPositiveDefinite(failed, n);
   for (let i = 0; i < n; i++) a.fill(0, i * n + i + 1, (i + 1) * n);
   return a;
 }

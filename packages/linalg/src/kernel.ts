@@ -48,26 +48,23 @@ export type MultiplyTiles = (
 ) => void;
 
 /**
- * Copies the matrix at byte `source`, whose element (i, l) lies at `i·rowStride + l·columnStride` bytes, into `panels`
- * panels at byte `target`, each of as many rows as a tile has rows or columns: `panel[l][i]`, l below `depth`, panels
- * `panelBytes` apart.
+ * Copies a matrix of as many rows as a tile has rows or columns into a panel at byte `target`: `panel[l][i]`, l below
+ * `depth`. Element (i, l) lies at `source + i·rowStride + l·columnStride` bytes.
  */
-export type PackPanels = (
+export type PackPanel = (
   source: number,
   rowStride: number,
   columnStride: number,
   target: number,
-  panels: number,
-  panelBytes: number,
   depth: number,
 ) => void;
 
 /** Kernels for one type of numbers. */
 export interface ProductKernels {
-  /** Packs rows of A, `tileRows` to a panel. */
-  readonly packRows: PackPanels;
-  /** Packs columns of B, as rows of its transpose. */
-  readonly packColumns: PackPanels;
+  /** Packs `tileRows` rows of A. */
+  readonly packRows: PackPanel;
+  /** Packs the columns of B that make a tile, as rows of its transpose. */
+  readonly packColumns: PackPanel;
   readonly multiplyTiles: MultiplyTiles;
 }
 
@@ -102,15 +99,15 @@ function compile(): Kernels {
   const { relaxedSimd } = detectFeatures();
   const module = new ModuleBuilder({ memory: { pages: 1, export: 'memory' } });
   for (const lanes of ['f64x2', 'f32x4'] as const) {
-    emitPackPanels(module, `packRows ${lanes}`, lanes, tileRows);
-    emitPackPanels(module, `packColumns ${lanes}`, lanes, tileVectors * lanesOf[lanes]);
+    emitPackPanel(module, `packRows ${lanes}`, lanes, tileRows);
+    emitPackPanel(module, `packColumns ${lanes}`, lanes, tileVectors * lanesOf[lanes]);
     emitMultiplyTiles(module, `multiplyTiles ${lanes}`, lanes, relaxedSimd);
   }
   emitRotateRows(module);
   const { exports } = new webAssembly.Instance(new webAssembly.Module(module.encode()));
   const kernelsOf = (lanes: Lanes): ProductKernels => ({
-    packRows: exports[`packRows ${lanes}`] as PackPanels,
-    packColumns: exports[`packColumns ${lanes}`] as PackPanels,
+    packRows: exports[`packRows ${lanes}`] as PackPanel,
+    packColumns: exports[`packColumns ${lanes}`] as PackPanel,
     multiplyTiles: exports[`multiplyTiles ${lanes}`] as MultiplyTiles,
   });
   return {
@@ -124,32 +121,26 @@ function compile(): Kernels {
 type Lanes = 'f64x2' | 'f32x4';
 const lanesOf: Readonly<Record<Lanes, number>> = { f64x2: 2, f32x4: 4 };
 
-function emitPackPanels(module: ModuleBuilder, name: string, lanes: Lanes, width: number): void {
+function emitPackPanel(module: ModuleBuilder, name: string, lanes: Lanes, width: number): void {
   const bytes = 16 / lanesOf[lanes];
   const type = lanes === 'f64x2' ? 'f64' : 'f32';
   const f = module.function(name, {
-    params: ['i32', 'i32', 'i32', 'i32', 'i32', 'i32', 'i32'],
+    params: ['i32', 'i32', 'i32', 'i32', 'i32'],
     export: true,
   });
-  const [source, rowStride, columnStride, target, panels, panelBytes, depth] = f.args;
-  const [panel, l] = [f.local('i32'), f.local('i32')];
-  const [column, from, to] = [f.local('i32'), f.local('i32'), f.local('i32')];
-  f.forRange(panel, 0, panels, 1, () => {
-    f.get(source).set(column).get(target).set(to);
-    f.forRange(l, 0, depth, 1, () => {
-      f.get(column).set(from);
-      for (let i = 0; i < width; i++) {
-        f.get(to)
-          .get(from)
-          .mem(`${type}.load`)
-          .mem(`${type}.store`, bytes * i);
-        f.get(from).get(rowStride).op('i32.add').set(from);
-      }
-      f.get(column).get(columnStride).op('i32.add').set(column);
-      f.increment(to, width * bytes);
-    });
-    f.get(source).get(rowStride).i32(width).op('i32.mul', 'i32.add').set(source);
-    f.get(target).get(panelBytes).op('i32.add').set(target);
+  const [source, rowStride, columnStride, target, depth] = f.args;
+  const [l, from] = [f.local('i32'), f.local('i32')];
+  f.forRange(l, 0, depth, 1, () => {
+    f.get(source).set(from);
+    for (let i = 0; i < width; i++) {
+      f.get(target)
+        .get(from)
+        .mem(`${type}.load`)
+        .mem(`${type}.store`, bytes * i);
+      f.get(from).get(rowStride).op('i32.add').set(from);
+    }
+    f.get(source).get(columnStride).op('i32.add').set(source);
+    f.increment(target, width * bytes);
   });
 }
 

@@ -15,11 +15,11 @@ import {
   tileColumns,
   tileColumns32,
   tileRows,
-  type PackPanels,
+  type PackPanel,
   type ProductKernels,
 } from './kernel.ts';
 
-/** A matrix inside an array: element (i, j) is `data[offset + i·rowStride + j·columnStride]`; a stride is 1. */
+/** A matrix inside an array: element (i, j) is `data[offset + i·rowStride + j·columnStride]`. */
 export interface View<D extends Float64Array | Float32Array = Float64Array> {
   readonly data: D;
   readonly offset: number;
@@ -78,7 +78,12 @@ export function part<D extends Float64Array | Float32Array>(
   column: number,
 ): View<D> {
   const { data, offset, rowStride, columnStride } = of;
-  return { data, offset: offset + row * rowStride + column * columnStride, rowStride, columnStride };
+  return {
+    data,
+    offset: offset + row * rowStride + column * columnStride,
+    rowStride,
+    columnStride,
+  };
 }
 
 /** C += α·A·B. C must not overlap A or B, except that with `lower` its upper part may. */
@@ -198,7 +203,7 @@ interface Panels {
   readonly target: number;
   /** Rows of a panel. */
   readonly width: number;
-  readonly pack: PackPanels;
+  readonly pack: PackPanel;
 }
 
 /**
@@ -214,33 +219,38 @@ function packPanels(
   const bytes = staging.BYTES_PER_ELEMENT;
   const panelBytes = width * depth * bytes;
   const wholeRows = padded(count, width);
-  if (from.columnStride === 1) {
+  if (from.columnStride <= from.rowStride) {
     for (let i = 0; i < count; i += stagedLines) {
       const rows = Math.min(stagedLines, count - i);
-      const panels = Math.ceil(rows / width);
+      const missing = padded(rows, width) - rows;
       stage(staging, part(from, i, 0), rows, depth, depth);
-      if (rows < panels * width) staging.fill(0, rows * depth, panels * width * depth);
-      const at = target + (i / width) * panelBytes;
-      pack(stagingAt, depth * bytes, bytes, at, panels, panelBytes, depth);
+      if (missing) staging.fill(0, rows * depth, (rows + missing) * depth);
+      for (let row = 0; row < rows; row += width) {
+        const source = stagingAt + row * depth * bytes;
+        pack(source, depth * bytes, bytes, target + ((i + row) / width) * panelBytes, depth);
+      }
     }
   } else {
     for (let l = 0; l < depth; l += stagedLines) {
       const lines = Math.min(stagedLines, depth - l);
       stage(staging, transposed(part(from, 0, l)), lines, count, wholeRows);
-      const at = target + l * width * bytes;
-      pack(stagingAt, bytes, wholeRows * bytes, at, wholeRows / width, panelBytes, lines);
+      for (let row = 0; row < count; row += width) {
+        const at = target + (row / width) * panelBytes + l * width * bytes;
+        pack(stagingAt + row * bytes, bytes, wholeRows * bytes, at, lines);
+      }
     }
   }
 }
 
-/** Copies rows of a view, which are contiguous; each takes `pitch` numbers, zeros where it ends before. */
+/** Copies rows of a view; each takes `pitch` numbers, zeros where it ends before. Fast where they are contiguous. */
 function stage(staging: Numbers, from: AnyView, rows: number, length: number, pitch: number): void {
-  const { data, offset, rowStride } = from;
+  const { data, offset, rowStride, columnStride } = from;
+  const whole = columnStride === 1 && length >= shortLine;
   for (let row = 0; row < rows; row++) {
     const start = offset + row * rowStride;
     const to = row * pitch;
-    if (length < shortLine) for (let j = 0; j < length; j++) staging[to + j] = data[start + j]!;
-    else staging.set(data.subarray(start, start + length), to);
+    if (whole) staging.set(data.subarray(start, start + length), to);
+    else for (let j = 0; j < length; j++) staging[to + j] = data[start + j * columnStride]!;
     for (let j = length; j < pitch; j++) staging[to + j] = 0;
   }
 }

@@ -61,6 +61,12 @@ describe('cholesky', () => {
     }
     expect(() => cholesky(new Float64Array([NaN]), 1)).toThrow(NotPositiveDefiniteError);
   });
+
+  it('throws errors to which a place can be added', () => {
+    const failed = () => cholesky(new Float64Array([-1]), 1);
+    expect(failed).toThrow(/^cholesky: 1×1 matrix is not positive definite \(pivot of row 0/);
+    expect(new NotPositiveDefiniteError("conv 'a': no").message).toBe("conv 'a': no");
+  });
 });
 
 describe('choleskyWithRidge', () => {

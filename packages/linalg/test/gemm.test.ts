@@ -1,6 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { addCross, addGram, gemm, multiplyAdd, symmetrize, view } from '@decouple/linalg';
+import {
+  addCross,
+  addGram,
+  gemm,
+  multiplyAdd,
+  symmetrize,
+  transposed,
+  view,
+} from '@decouple/linalg';
 import { maxDifference, multiply, randomMatrix, seeds, sizes, transpose } from './support.ts';
 
 describe('gemm', () => {
@@ -35,6 +43,33 @@ describe('gemm', () => {
       const a = randomMatrix(m * k);
       const b = randomMatrix(k * n, 2);
       expect(maxDifference(gemm({ m, n, k, a, b }), multiply(a, b, m, n))).toBeLessThan(1e-12);
+    }
+  });
+
+  it('reads operands of any strides, float32 too', () => {
+    for (const [rowStride, columnStride] of [
+      [2, 60],
+      [150, 3],
+      [1, 40],
+      [50, 1],
+    ] as const) {
+      const [m, n, k] = [40, 45, 50];
+      const data = randomMatrix(m * 150 + k * 60);
+      const elementsOf = (of: ArrayLike<number>) =>
+        Float64Array.from(
+          { length: m * k },
+          (_, at) => of[7 + Math.floor(at / k) * rowStride + (at % k) * columnStride]!,
+        );
+      const b = randomMatrix(k * n, 2);
+      for (const numbers of [data, new Float32Array(data)]) {
+        const a = { data: numbers, offset: 7, rowStride, columnStride };
+        const c = new Float64Array(m * n);
+        multiplyAdd(view(c, n), a, view(b, n), { m, n, k });
+        expect(maxDifference(c, multiply(elementsOf(numbers), b, m, n))).toBeLessThan(1e-12);
+        const d = new Float64Array(n * m);
+        multiplyAdd(view(d, m), view(transpose(b, k), k), transposed(a), { m: n, n: m, k });
+        expect(maxDifference(d, transpose(c, m))).toBeLessThan(1e-12);
+      }
     }
   });
 

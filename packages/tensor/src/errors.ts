@@ -6,7 +6,10 @@
 /** Files name things as they like, by megabytes if they want: messages are cut here. */
 const maxMessage = 4000;
 
-/** Base of all errors thrown on purpose. `instanceof DecoupleError` tells a user's error from a bug. */
+/**
+ * Base of all errors thrown on purpose. `instanceof DecoupleError` tells a user's error from a bug. Constructors take a
+ * message and options, so that whoever knows where an error happened can say it in one of the same kind.
+ */
 export class DecoupleError extends Error {
   override readonly name: string = 'DecoupleError';
 
