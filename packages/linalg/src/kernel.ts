@@ -34,9 +34,12 @@ export const stripColumns = 16;
 /** Bytes of one rotation: row number (i32), padding, cosine and sine (f64). */
 export const rotationBytes = 24;
 
+/** Rows of a column of tiles: tiles below each other lie one after the other. */
+export const blockRows = 128;
+
 /**
- * Multiplies `tiles` consecutive A panels at byte `a` by the B panel at byte `b`, inner size `k`; `fresh` stores the
- * products at byte `c`, 0 adds them.
+ * Multiplies `tiles` consecutive A panels at byte `a` by the B panel at byte `b`, inner size `k`. `fresh` stores the
+ * products in tiles at byte `c`, 0 adds them to what is there.
  */
 export type MultiplyTiles = (
   a: number,
@@ -59,6 +62,19 @@ export type PackPanel = (
   depth: number,
 ) => void;
 
+/**
+ * Adds `alpha` times the products in columns of tiles at byte `tiles`, `columns` of them, to float64 numbers at byte
+ * `sums`: `rows` rows, `pitch` bytes apart.
+ */
+export type AddTiles = (
+  sums: number,
+  tiles: number,
+  rows: number,
+  columns: number,
+  pitch: number,
+  alpha: number,
+) => void;
+
 /** Kernels for one type of numbers. */
 export interface ProductKernels {
   /** Packs `tileRows` rows of A. */
@@ -66,6 +82,7 @@ export interface ProductKernels {
   /** Packs the columns of B that make a tile, as rows of its transpose. */
   readonly packColumns: PackPanel;
   readonly multiplyTiles: MultiplyTiles;
+  readonly addTiles: AddTiles;
 }
 
 export interface Kernels {
@@ -102,6 +119,7 @@ function compile(): Kernels {
     emitPackPanel(module, `packRows ${lanes}`, lanes, tileRows);
     emitPackPanel(module, `packColumns ${lanes}`, lanes, tileVectors * lanesOf[lanes]);
     emitMultiplyTiles(module, `multiplyTiles ${lanes}`, lanes, relaxedSimd);
+    emitAddTiles(module, `addTiles ${lanes}`, lanes);
   }
   emitRotateRows(module);
   const { exports } = new webAssembly.Instance(new webAssembly.Module(module.encode()));
@@ -109,6 +127,7 @@ function compile(): Kernels {
     packRows: exports[`packRows ${lanes}`] as PackPanel,
     packColumns: exports[`packColumns ${lanes}`] as PackPanel,
     multiplyTiles: exports[`multiplyTiles ${lanes}`] as MultiplyTiles,
+    addTiles: exports[`addTiles ${lanes}`] as AddTiles,
   });
   return {
     memory: exports['memory'] as WasmMemory,
@@ -211,6 +230,38 @@ function accumulate(
 ): void {
   if (fused) f.get(x).get(y).get(sum).op(`${lanes}.relaxed_madd`).set(sum);
   else f.get(sum).get(x).get(y).op(`${lanes}.mul`, `${lanes}.add`).set(sum);
+}
+
+function emitAddTiles(module: ModuleBuilder, name: string, lanes: Lanes): void {
+  const f = module.function(name, {
+    params: ['i32', 'i32', 'i32', 'i32', 'i32', 'f64'],
+    export: true,
+  });
+  const [sums, tiles, rows, columns, pitch, alpha] = f.args;
+  const [column, row] = [f.local('i32'), f.local('i32')];
+  const [from, to, factor] = [f.local('i32'), f.local('i32'), f.local('v128')];
+  const width = tileVectors * lanesOf[lanes];
+  const rowBytes = 16 * tileVectors;
+  f.get(alpha).op('f64x2.splat').set(factor);
+  f.forRange(column, 0, columns, 1, () => {
+    f.get(tiles).set(from).get(sums).set(to);
+    f.forRange(row, 0, rows, 1, () => {
+      for (let j = 0; j < width; j += 2) {
+        f.get(to)
+          .get(to)
+          .mem('v128.load', 8 * j)
+          .get(from);
+        if (lanes === 'f64x2') f.mem('v128.load', 8 * j);
+        else f.mem('v128.load64_zero', 4 * j).op('f64x2.promote_low_f32x4');
+        f.get(factor)
+          .op('f64x2.mul', 'f64x2.add')
+          .mem('v128.store', 8 * j);
+      }
+      f.increment(from, rowBytes);
+      f.get(to).get(pitch).op('i32.add').set(to);
+    });
+    f.increment(tiles, blockRows * rowBytes).increment(sums, 8 * width);
+  });
 }
 
 /** Rotation: upper ← c·upper − s·lower, lower ← s·upper + c·lower, with upper = row i. */

@@ -11,6 +11,7 @@
  * On request products are summed in float32 over short stretches, at twice the speed, and those sums in float64.
  */
 import {
+  blockRows,
   kernelsWithMemory,
   tileColumns,
   tileColumns32,
@@ -41,7 +42,6 @@ export interface ProductShape {
   readonly single?: boolean;
 }
 
-const blockRows = 128;
 const blockDepth = 256;
 const blockColumns = 1024;
 /** Stretch of the sum before products are added to C, in float64 and in float32. */
@@ -115,8 +115,8 @@ function multiplyAddBlocked(c: View, a: AnyView, b: AnyView, shape: ProductShape
   const { memory, float64, float32 } = kernelsWithMemory(bAt + deepest * widest * 8);
   const numbers = single ? Float32Array : Float64Array;
   const scratch: Scratch = {
-    tiles: new numbers(memory.buffer, tilesAt, blockRows * blockColumns),
     staging: new numbers(memory.buffer, stagingAt, stagedLines * blockColumns),
+    sums: new Float64Array(memory.buffer, stagingAt, stagedLines * blockColumns),
     columns: single ? tileColumns32 : tileColumns,
     kernels: single ? float32 : float64,
   };
@@ -136,8 +136,9 @@ function multiplyAddBlocked(c: View, a: AnyView, b: AnyView, shape: ProductShape
 type Numbers = Float64Array | Float32Array;
 
 interface Scratch {
-  readonly tiles: Numbers;
   readonly staging: Numbers;
+  /** The staging area for rows of C. */
+  readonly sums: Float64Array;
   /** Columns of a tile. */
   readonly columns: number;
   readonly kernels: ProductKernels;
@@ -255,19 +256,30 @@ function stage(staging: Numbers, from: AnyView, rows: number, length: number, pi
   }
 }
 
-/** Adds the tiles of a block to C. */
-function addTiles(c: View, { tiles, columns: width }: Scratch, block: Block, alpha: number): void {
-  const { data, offset, rowStride, columnStride } = c;
-  const { rows, columns, diagonal } = block;
-  for (let i = 0; i < rows; i++) {
-    const end = Math.min(columns, i + diagonal + 1);
-    let at = offset + i * rowStride;
-    for (let column = 0; column < end; column += width) {
-      const tile = column * blockRows + i * width;
-      const count = Math.min(width, end - column);
-      for (let j = 0; j < count; j++, at += columnStride) data[at]! += alpha * tiles[tile + j]!;
-    }
+/** Adds the products of a block to C. */
+function addTiles(c: View, scratch: Scratch, block: Block, alpha: number): void {
+  const { sums, kernels } = scratch;
+  const tileRowBytes = scratch.columns * scratch.staging.BYTES_PER_ELEMENT;
+  const countOf = (row: number): number => Math.min(block.columns, row + block.diagonal + 1);
+  for (let i = 0; i < block.rows; i += stagedLines) {
+    const rows = Math.min(stagedLines, block.rows - i);
+    const columns = countOf(i + rows - 1);
+    const pitch = padded(columns, scratch.columns);
+    const own = part(c, i, 0);
+    stage(sums, own, rows, columns, pitch);
+    const tiles = tilesAt + i * tileRowBytes;
+    kernels.addTiles(stagingAt, tiles, rows, pitch / scratch.columns, 8 * pitch, alpha);
+    for (let row = 0; row < rows; row++)
+      unstage(sums, row * pitch, part(own, row, 0), countOf(i + row));
   }
+}
+
+/** Copies a staged row back. */
+function unstage(sums: Float64Array, from: number, row: View, length: number): void {
+  const { data, offset, columnStride } = row;
+  if (columnStride === 1 && length >= shortLine)
+    data.set(sums.subarray(from, from + length), offset);
+  else for (let j = 0; j < length; j++) data[offset + j * columnStride] = sums[from + j]!;
 }
 
 /** The transpose of a row-major `[rows, columns]` matrix as a matrix of its own, `[columns, rows]`. */

@@ -140,30 +140,55 @@ function projectMetric(metric: Metric, inputs: Inputs): Metric {
   };
 }
 
-/** The layer that reads the combinations. @param back W₀'s coordinates: `[I, m]`. */
-function projectLayer(layer: Layer, count: number, back: Float64Array, most: number): Layer {
-  const { conv, size, group, weight } = layer;
+/** The metric of kernels that read the first `count` of the combinations that a metric is in. */
+function leadingMetric(metric: Metric, count: number): Metric {
+  const { size, taps, outputs, gram, cross, pull, meanPatch } = metric;
+  const small = count * taps;
+  const block = new Float64Array(small * small);
+  for (let row = 0; row < small; row++)
+    block.set(gram.subarray(row * size, row * size + small), row * small);
+  return {
+    ...metric,
+    inputs: count,
+    size: small,
+    gram: block,
+    cross: cross.slice(0, small * outputs),
+    pull: pull.slice(0, small * outputs),
+    meanPatch: meanPatch.slice(0, small),
+  };
+}
+
+/** W₀ in terms of all combinations, `[O, m, k]`. @param back coordinates: `[I, m]`. */
+function projectWeight({ group, weight }: Layer, back: Float64Array, most: number): Float64Array {
   const { inputs: channels, outputs, taps } = group;
-  const projected = new Float64Array(outputs * count * taps);
-  for (let output = 0; output < outputs; output++)
+  const projected = new Float64Array(outputs * most * taps);
+  for (let tap = 0; tap < taps; tap++)
     multiplyAdd(
-      view(projected, taps, output * count * taps),
-      transposed(view(back, most)),
-      view(
-        Float64Array.from(
-          weight.subarray(output * channels * taps, (output + 1) * channels * taps),
-        ),
-        taps,
-      ),
-      { m: count, n: taps, k: channels },
+      { data: projected, offset: tap, rowStride: most * taps, columnStride: taps },
+      { data: weight, offset: tap, rowStride: channels * taps, columnStride: taps },
+      view(back, most),
+      { m: outputs, n: most, k: channels },
     );
+  return projected;
+}
+
+/** The layer that reads the first `count` combinations. @param weight W₀ in terms of all, `[O, m, k]`. */
+function projectLayer(layer: Layer, count: number, weight: Float64Array): Layer {
+  const { conv, size, group } = layer;
+  const { outputs, taps } = group;
+  const pitch = weight.length / outputs;
+  const projected = new Float32Array(outputs * count * taps);
+  for (let output = 0; output < outputs; output++) {
+    const from = output * pitch;
+    projected.set(weight.subarray(from, from + count * taps), output * count * taps);
+  }
   const [, ...others] = conv.inputs;
   return {
     ...layer,
     conv: { ...conv, inputs: [`${conv.name}/${role}`, ...others] },
     size: { ...size, inChannels: count },
     group: { ...group, inputs: count },
-    weight: new Float32Array(projected),
+    weight: projected,
   };
 }
 
@@ -193,30 +218,34 @@ function projectRows(rows: LayerRows, { count, channels, mixing }: Inputs): Laye
 function refitInputs(metric: Metric, kernel: Float64Array, inputs: Inputs): Inputs {
   const { gram, cross, size, outputs, taps } = metric;
   const { count, channels, mixing } = inputs;
-  /** Σ_{o,κ} K[o,a,κ]·X[o,i,κ] for X `[O, D]`. */
-  const adjoint = (whole: Float64Array, result: Float64Array): void => {
+  const small = count * taps;
+  /** KᵀK `[m·k, m·k]`. */
+  const products = new Float64Array(small * small);
+  multiplyAdd(view(products, small), transposed(view(kernel, small)), view(kernel, small), {
+    m: small,
+    n: small,
+    k: outputs,
+  });
+  const apply = (own: Float64Array, result: Float64Array): void => {
+    const seen = mixRows({ ...inputs, mixing: own }, gram, taps, size);
     result.fill(0);
     for (let tap = 0; tap < taps; tap++)
       multiplyAdd(
         view(result, channels),
-        { data: kernel, offset: tap, rowStride: taps, columnStride: count * taps },
-        { data: whole, offset: tap, rowStride: size, columnStride: taps },
-        { m: count, n: channels, k: outputs },
+        { data: products, offset: tap * small, rowStride: taps * small, columnStride: 1 },
+        { data: seen, offset: tap, rowStride: size, columnStride: taps },
+        { m: count, n: channels, k: small },
       );
   };
-  const apply = (own: Float64Array, result: Float64Array): void => {
-    const dense = new Float64Array(outputs * size);
-    for (let tap = 0; tap < taps; tap++)
-      multiplyAdd(
-        { data: dense, offset: tap, rowStride: size, columnStride: taps },
-        { data: kernel, offset: tap, rowStride: count * taps, columnStride: taps },
-        view(own, channels),
-        { m: outputs, n: channels, k: count },
-      );
-    adjoint(gemm({ m: outputs, n: size, k: size, a: dense, b: gram }), result);
-  };
+  /** Σ_{o,κ} K[o,a,κ]·R[i,κ,o]. */
   const target = new Float64Array(count * channels);
-  adjoint(transposedCopy(cross, size, outputs), target);
+  for (let tap = 0; tap < taps; tap++)
+    multiplyAdd(
+      view(target, channels),
+      { data: kernel, offset: tap, rowStride: taps, columnStride: small },
+      { data: cross, offset: tap * outputs, rowStride: 1, columnStride: taps * outputs },
+      { m: count, n: channels, k: outputs },
+    );
   const { x } = conjugateGradient(apply, target, {
     start: mixing,
     maxIterations: steps,
@@ -299,10 +328,12 @@ export const onPrincipalInputs = (inner: Decomposer, multiple: number): Decompos
     ];
     const most = counts.at(-1) as number;
     const { mixing, back } = principalInputs(metric, groupKernel(layer, 0), most);
+    const weight = projectWeight(layer, back, most);
+    const whole = projectMetric(metric, { count: most, channels, mixing });
     return counts.flatMap((count) => {
       const inputs = { count, channels, mixing: mixing.slice(0, count * channels) };
-      const projected = projectLayer(layer, count, back, most);
-      const plans = inner.plans(projected, [projectMetric(metric, inputs)]);
+      const projected = projectLayer(layer, count, weight);
+      const plans = inner.plans(projected, [leadingMetric(whole, count)]);
       return plans.map((plan) => stack(layer, projected, inputs, plan));
     });
   },
