@@ -8,9 +8,14 @@
  */
 import { DecoupleError } from '@decouple/tensor';
 import { requireLength } from './check.ts';
+import { symmetrize } from './gemm.ts';
 import { multiplyAdd, part, transposed, view, type View } from './multiply.ts';
 
 const leaf = 32;
+/** From this number of right-hand sides on a block on the diagonal is inverted first, so that solving is a product, too. */
+const manyColumns = 48;
+/** Rows of a triangular inverse that are multiplied together. */
+const rowsAtOnce = 256;
 
 /** The matrix is not positive definite to working precision. */
 export class NotPositiveDefiniteError extends DecoupleError {
@@ -90,14 +95,21 @@ export function solveCholesky(
   return b;
 }
 
-/**
- * The inverse of a symmetric positive definite A `[n, n]`, as a new array; A is not changed.
- * @throws NotPositiveDefiniteError
- */
-export function invertSpd(a: Float64Array, n: number): Float64Array {
+/** (L·Lᵀ)⁻¹ = L⁻ᵀ·L⁻¹ as a new array, for L `[n, n]` from `cholesky`. */
+export function inverseFromCholesky(l: Float64Array, n: number): Float64Array {
+  requireLength('inverseFromCholesky: l', l, n * n);
   const inverse = new Float64Array(n * n);
-  for (let i = 0; i < n; i++) inverse[i * n + i] = 1;
-  return solveCholesky(cholesky(a.slice(), n), n, inverse, n);
+  invertLower(view(l, n), view(inverse, n), n);
+  const result = new Float64Array(n * n);
+  // Rows of L⁻¹ are zero right of the diagonal: the first k of them reach the leading k × k block alone.
+  for (let row = 0; row < n; row += rowsAtOnce) {
+    const count = Math.min(rowsAtOnce, n - row);
+    const rows = part(view(inverse, n), row, 0);
+    const shape = { m: row + count, n: row + count, k: count, lower: true };
+    multiplyAdd(view(result, n), transposed(rows), rows, shape);
+  }
+  symmetrize(result, n);
+  return result;
 }
 
 /** First half of a split, a multiple of the leaf size. */
@@ -149,6 +161,12 @@ function solveRight(l: View, x: View, n: number, rows: number): void {
 }
 
 function solveRightLeaf(l: View, x: View, n: number, rows: number): void {
+  if (rows >= manyColumns) {
+    const inverse = view(inverseOfLeaf(l, n), n);
+    const before = takeOut(x, rows, n);
+    multiplyAdd(x, view(before, n), transposed(inverse), { m: rows, n, k: n });
+    return;
+  }
   for (let i = 0; i < rows; i++) {
     const row = x.offset + i * x.rowStride;
     for (let j = 0; j < n; j++) {
@@ -163,6 +181,11 @@ function solveRightLeaf(l: View, x: View, n: number, rows: number): void {
 /** B ← L⁻¹·B for B `[n, columns]`. */
 export function solveLower(l: View, b: View, n: number, columns: number): void {
   if (n <= leaf) {
+    if (columns >= manyColumns) {
+      const inverse = view(inverseOfLeaf(l, n), n);
+      multiplyAdd(b, inverse, view(takeOut(b, n, columns), columns), { m: n, n: columns, k: n });
+      return;
+    }
     for (let i = 0; i < n; i++) {
       for (let k = 0; k < i; k++) subtractRow(b, i, k, element(l, i, k), columns);
       divideRow(b, i, element(l, i, i), columns);
@@ -180,6 +203,11 @@ export function solveLower(l: View, b: View, n: number, columns: number): void {
 /** B ← L⁻ᵀ·B for B `[n, columns]`. */
 export function solveUpper(l: View, b: View, n: number, columns: number): void {
   if (n <= leaf) {
+    if (columns >= manyColumns) {
+      const inverse = transposed(view(inverseOfLeaf(l, n), n));
+      multiplyAdd(b, inverse, view(takeOut(b, n, columns), columns), { m: n, n: columns, k: n });
+      return;
+    }
     for (let i = n - 1; i >= 0; i--) {
       for (let k = i + 1; k < n; k++) subtractRow(b, i, k, element(l, k, i), columns);
       divideRow(b, i, element(l, i, i), columns);
@@ -193,6 +221,50 @@ export function solveUpper(l: View, b: View, n: number, columns: number): void {
   const shape = { m: top, n: columns, k: bottom, alpha: -1 };
   multiplyAdd(b, transposed(part(l, top, 0)), b2, shape);
   solveUpper(l, b, top, columns);
+}
+
+/** X ← L⁻¹, for X of zeros: X₂₁ = −X₂₂·L₂₁·X₁₁. */
+function invertLower(l: View, x: View, n: number): void {
+  if (n <= leaf) {
+    const inverse = inverseOfLeaf(l, n);
+    for (let i = 0; i < n; i++)
+      for (let j = 0; j <= i; j++) x.data[x.offset + i * x.rowStride + j] = inverse[i * n + j]!;
+    return;
+  }
+  const top = half(n);
+  const bottom = n - top;
+  const [x22, x21] = [part(x, top, top), part(x, top, 0)];
+  invertLower(l, x, top);
+  invertLower(part(l, top, top), x22, bottom);
+  const product = view(new Float64Array(bottom * top), top);
+  multiplyAdd(product, part(l, top, 0), x, { m: bottom, n: top, k: top });
+  multiplyAdd(x21, x22, product, { m: bottom, n: top, k: bottom, alpha: -1 });
+}
+
+/** L⁻¹ `[n, n]` of a block on the diagonal. */
+function inverseOfLeaf(l: View, n: number): Float64Array {
+  const inverse = new Float64Array(n * n);
+  for (let i = 0; i < n; i++) {
+    const pivot = element(l, i, i);
+    inverse[i * n + i] = 1 / pivot;
+    for (let j = 0; j < i; j++) {
+      let sum = 0;
+      for (let k = j; k < i; k++) sum += element(l, i, k) * inverse[k * n + j]!;
+      inverse[i * n + j] = -sum / pivot;
+    }
+  }
+  return inverse;
+}
+
+/** Moves the elements of B `[rows, columns]` to an array of their own; B is zero then. */
+function takeOut(b: View, rows: number, columns: number): Float64Array {
+  const copy = new Float64Array(rows * columns);
+  for (let i = 0; i < rows; i++) {
+    const row = b.data.subarray(b.offset + i * b.rowStride, b.offset + i * b.rowStride + columns);
+    copy.set(row, i * columns);
+    row.fill(0);
+  }
+  return copy;
 }
 
 const element = (of: View, i: number, j: number) => of.data[of.offset + i * of.rowStride + j]!;

@@ -2,7 +2,7 @@ export {
   NotPositiveDefiniteError,
   cholesky,
   choleskyWithRidge,
-  invertSpd,
+  inverseFromCholesky,
   solveCholesky,
   solveLower,
   type RidgeFactor,

@@ -10,6 +10,7 @@
  */
 import {
   choleskyWithRidge,
+  inverseFromCholesky,
   multiplyAdd,
   solveCholesky,
   symmetrize,
@@ -125,11 +126,9 @@ export function eliminateChannels(metric: ChannelMetric): Elimination {
   const { channels, features, outputs, gram, cross } = metric;
   const width = channels * features;
   const { factor } = choleskyWithRidge(gram, width);
-  const identity = new Float64Array(width * width);
-  for (let at = 0; at < width; at++) identity[at * width + at] = 1;
   let state: State = {
     left: places(channels),
-    inverse: solveCholesky(factor, width, identity, width),
+    inverse: inverseFromCholesky(factor, width),
     weights: solveCholesky(factor, width, cross.slice(), outputs),
   };
   const order = new Int32Array(channels);

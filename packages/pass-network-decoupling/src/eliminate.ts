@@ -10,6 +10,7 @@
  */
 import {
   choleskyWithRidge,
+  inverseFromCholesky,
   multiplyAdd,
   solveCholesky,
   symmetrize,
@@ -153,9 +154,7 @@ export function eliminate(
 ): Elimination {
   const terms = cross.length / outputs;
   const { factor } = choleskyWithRidge(gram, terms);
-  const identity = new Float64Array(terms * terms);
-  for (let term = 0; term < terms; term++) identity[term * terms + term] = 1;
-  const inverse = solveCholesky(factor, terms, identity, terms);
+  const inverse = inverseFromCholesky(factor, terms);
   const weights = solveCholesky(factor, terms, cross.slice(), outputs);
   let start = power;
   for (let index = 0; index < cross.length; index++)
