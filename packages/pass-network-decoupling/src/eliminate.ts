@@ -67,11 +67,11 @@ function eliminateInPool(
     for (let place = 0; place < size; place++) {
       if (gone[place]) continue;
       const factor = (inverse[place * size + best] as number) / pivot;
+      // Columns of features that are gone change, too; nothing reads them.
       for (let other = 0; other < size; other++)
-        if (!gone[other])
-          inverse[place * size + other] =
-            (inverse[place * size + other] as number) -
-            factor * (inverse[best * size + other] as number);
+        inverse[place * size + other] =
+          (inverse[place * size + other] as number) -
+          factor * (inverse[best * size + other] as number);
       for (let output = 0; output < outputs; output++)
         weights[place * outputs + output] =
           (weights[place * outputs + output] as number) -
