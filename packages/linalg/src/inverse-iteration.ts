@@ -39,7 +39,7 @@ export function inverseIteration(t: Tridiagonal, values: Float64Array): Float64A
         const other = vectors.subarray(j * n, (j + 1) * n);
         addScaled(z, other, -dot(z, other, n), n);
       }
-      normalize(z);
+      if (clusterStart < i) normalize(z);
     }
   }
   orthonormalizeRows(vectors, values.length, n);
@@ -58,9 +58,11 @@ function normalize(z: Float64Array): void {
   let largest = 0;
   for (const x of z) largest = Math.max(largest, Math.abs(x));
   if (largest === 0) return;
-  for (let i = 0; i < z.length; i++) z[i]! /= largest;
-  const length = Math.sqrt(dot(z, z, z.length));
-  for (let i = 0; i < z.length; i++) z[i]! /= length;
+  const scale = 1 / largest;
+  let squares = 0;
+  for (let i = 0; i < z.length; i++) squares += (scale * z[i]!) ** 2;
+  const factor = scale / Math.sqrt(squares);
+  for (let i = 0; i < z.length; i++) z[i]! *= factor;
 }
 
 function tridiagonalNorm({ n, diagonal, offDiagonal }: Tridiagonal): number {
