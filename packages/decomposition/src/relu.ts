@@ -94,6 +94,7 @@ async function sampleFeatures(
         m: count,
         n: size,
         k: metric.size,
+        single: true,
       });
     else
       for (let row = 0; row < count; row++) {
@@ -145,7 +146,7 @@ export async function refineForRelu<F>(
 /** Rows that are worked on at a time. */
 const blockRows = 4096;
 
-/** Cross moments, ridge included, and mean of the rectified targets of the current fit. */
+/** Cross moments, ridge included, and mean of the rectified targets of the current fit; as exact as the samples. */
 function rectifiedMoments(
   { size, values, mean, pull }: Features,
   { layer, firstOutput }: GroupRows,
@@ -156,27 +157,32 @@ function rectifiedMoments(
   const { rows, targets, shortcuts, outChannels } = layer;
   const cross = new Float64Array(size * outputs);
   const sums = new Float64Array(outputs);
+  const kernel = new Float32Array(fit.kernel);
+  const responses = new Float64Array(Math.min(blockRows, rows) * outputs);
+  const rectified = new Float32Array(responses.length);
   for (let firstRow = 0; firstRow < rows; firstRow += blockRows) {
     const count = Math.min(blockRows, rows - firstRow);
     const x = view(values, size, firstRow * size);
-    const z = new Float64Array(count * outputs);
-    multiplyAdd(view(z, outputs), x, transposed(view(fit.kernel, size)), {
+    const z = responses.fill(0).subarray(0, count * outputs);
+    multiplyAdd(view(z, outputs), x, transposed(view(kernel, size)), {
       m: count,
       n: outputs,
       k: size,
+      single: true,
     });
     for (let row = 0; row < count; row++)
       for (let output = 0; output < outputs; output++) {
         const at = (firstRow + row) * outChannels + firstOutput + output;
         const fitted = (z[row * outputs + output] as number) + (fit.bias[output] as number);
         const value = rectifiedTarget(targets[at] as number, fitted, shortcuts?.[at] ?? 0, lambda);
-        z[row * outputs + output] = value;
+        rectified[row * outputs + output] = value;
         sums[output] = (sums[output] as number) + value;
       }
-    multiplyAdd(view(cross, outputs), transposed(x), view(z, outputs), {
+    multiplyAdd(view(cross, outputs), transposed(x), view(rectified, outputs), {
       m: size,
       n: outputs,
       k: count,
+      single: true,
     });
   }
   const meanTarget = sums.map((sum) => sum / rows);

@@ -112,12 +112,14 @@ function mixRows(
   matrix: Float64Array,
   taps: number,
   n: number,
+  single = false,
 ) {
   const result = new Float64Array(count * taps * n);
   multiplyAdd(view(result, taps * n), view(mixing, channels), view(matrix, taps * n), {
     m: count,
     n: taps * n,
     k: channels,
+    single,
   });
   return result;
 }
@@ -227,7 +229,7 @@ function refitInputs(metric: Metric, kernel: Float64Array, inputs: Inputs): Inpu
     k: outputs,
   });
   const apply = (own: Float64Array, result: Float64Array): void => {
-    const seen = mixRows({ ...inputs, mixing: own }, gram, taps, size);
+    const seen = mixRows({ ...inputs, mixing: own }, gram, taps, size, true);
     result.fill(0);
     for (let tap = 0; tap < taps; tap++)
       multiplyAdd(
