@@ -24,7 +24,7 @@ export interface Work {
 }
 
 /** Rough share of a row in the whole work. */
-export const weightOf = ({ network, families, drop }: Row): number =>
+const weightOf = ({ network, families, drop }: Row): number =>
   ({ vgg16: 3, resnet20: 1, 'resnet20-akamaster': 1, 'resnet32-akamaster': 2, 'dncnn-25': 4 })[
     network
   ] * (drop === undefined ? 1 : 4 + 1.5 * families.length);
@@ -64,10 +64,29 @@ function measure(
   });
 }
 
-/** Measures all rows, the longest first. @returns outcomes in the order of the rows. */
+/**
+ * Hands out rows, the longest first. Rows of a network share what was planned for one of them, so a process stays with
+ * its network, then takes one that no other works on.
+ */
+export function createQueue(rows: readonly Row[]): (last: Row | undefined) => Row | undefined {
+  const left = [...rows].sort((a, b) => weightOf(b) - weightOf(a));
+  const begun = new Set<string>();
+  return (last) => {
+    const next =
+      left.find(({ network }) => network === last?.network) ??
+      left.find(({ network }) => !begun.has(network)) ??
+      left[0];
+    if (!next) return undefined;
+    left.splice(left.indexOf(next), 1);
+    begun.add(next.network);
+    return next;
+  };
+}
+
+/** Measures all rows. @returns outcomes in the order of the rows. */
 export async function measureRows(work: Work): Promise<Outcome[]> {
   const { rows, settings, cache, processes, cachedOnly, log } = work;
-  const queue = [...rows].sort((a, b) => weightOf(b) - weightOf(a));
+  const next = createQueue(rows);
   const whole = rows.reduce((sum, row) => sum + weightOf(row), 0);
   const outcomes = new Map<Row, Outcome>();
   const started = performance.now();
@@ -81,7 +100,7 @@ export async function measureRows(work: Work): Promise<Outcome[]> {
   };
   const employ = async (): Promise<void> => {
     let worker = startWorker();
-    for (let row = queue.shift(); row; row = queue.shift()) {
+    for (let row = next(undefined); row; row = next(row)) {
       if (!worker.connected) worker = startWorker();
       const outcome = await measure(worker, { row, settings, cache, cachedOnly }, log);
       outcomes.set(row, outcome);

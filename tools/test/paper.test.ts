@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { expect, it } from 'vitest';
 import { frontOf, formatRatioAt, writeDocument } from '../paper/document.ts';
 import { drawPlot, ticks } from '../paper/plot.ts';
-import { measureRows } from '../paper/pool.ts';
+import { createQueue, measureRows } from '../paper/pool.ts';
 import { allRows, idOf, type Row } from '../paper/studies.ts';
 import type { Trial } from '../paper/trial.ts';
 
@@ -23,6 +23,18 @@ it('rows have names of their own, and the paper lists ten of them', () => {
   const rows = allRows(true);
   expect(new Set(rows.map(idOf)).size).toBe(rows.length);
   expect(rows.filter(({ paper }) => paper !== undefined)).toHaveLength(10);
+});
+
+it('a process stays with its network, then takes one of its own, then helps others', () => {
+  const next = createQueue(allRows(true));
+  const [first, second] = [next(undefined), next(undefined)];
+  expect(second?.network).not.toBe(first?.network);
+  const networks: (string | undefined)[] = [];
+  for (let row = second; row; row = next(row)) networks.push(row.network);
+  expect(networks).toHaveLength(allRows(true).length - 1);
+  const changes = networks.filter((network, at) => at > 0 && network !== networks[at - 1]);
+  expect(changes).toHaveLength(new Set(networks).size - 1);
+  expect(networks.at(-1)).toBe(first?.network);
 });
 
 it('the front leaves out what another trial beats', () => {
