@@ -1,7 +1,7 @@
 /** A process that measures rows, one at a time; started by pool.ts. */
 import { messageOf } from 'decouple';
 import { prepareNode } from 'decouple/node';
-import { openNetwork, type Network, type Settings } from './networks.ts';
+import { openNetwork, type Network, type NetworkName, type Settings } from './networks.ts';
 import type { Row } from './studies.ts';
 import { runRow, type Result } from './rows.ts';
 import { Bench, type Cache, type Trial } from './trial.ts';
@@ -19,12 +19,13 @@ export type FromWorker =
   | { readonly kind: 'failed'; readonly message: string };
 
 const send = (message: FromWorker): void => void process.send?.(message);
-const opened = new Map<string, Promise<Network>>();
+/** The network of the last row, with its data: rows of one network come one after the other. */
+let opened: { readonly name: NetworkName; readonly network: Promise<Network> } | undefined;
 
 async function work({ row, settings, cache, cachedOnly }: ToWorker): Promise<Result> {
-  const network = opened.get(row.network) ?? openNetwork(row.network, settings);
-  opened.set(row.network, network);
-  const bench = new Bench(row, await network, settings, cache, (trial) =>
+  if (opened?.name !== row.network)
+    opened = { name: row.network, network: openNetwork(row.network, settings) };
+  const bench = new Bench(row, await opened.network, settings, cache, (trial) =>
     send({ kind: 'trial', trial }),
   );
   if (cachedOnly) bench.run = () => Promise.reject(new Error('not measured to the end'));
