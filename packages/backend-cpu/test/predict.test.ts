@@ -36,8 +36,8 @@ describe('predicted times', () => {
     const work = node && workOf(graph, node, { force: 'gemm' });
     // 16 · 16 pixels, 32 · 9 inputs, 8 vectors of outputs.
     expect(work?.['gemm.fma']).toBe(16 * 16 * 32 * 9 * 8);
-    // Of each row three tiles of 5 pixels × 2 vectors, and one of 1 × 2 that leaves 8 of 10 sums idle.
-    expect(work?.['gemm.idle']).toBe(16 * 4 * 32 * 9 * 8);
+    // Of each row eight tiles of 2 pixels × 5 vectors, five of 3 × 3 that leave one of 10 sums idle, one of 1 × 3 with 7.
+    expect(work?.['gemm.idle']).toBe(16 * (5 * 1 + 7) * 32 * 9);
     const winograd = node && workOf(graph, node, { force: 'winograd-f4' });
     // 4 · 4 tiles of 36 products.
     expect(winograd?.['winograd-f4.fma']).toBe(16 * 36 * 32 * 8);

@@ -15,12 +15,14 @@ function transformed(tile: TileSize, filter: Float32Array, i: number, j: number)
   return sum;
 }
 
-// Panels of 8 channels hold 128 input channels in a block: one whole block and a rest.
+// Panels of 8 channels hold 128 input channels in a block: one whole block and a rest; those of 20 hold 51.
 test.each([
   [2, 8, 5, 130],
   [4, 8, 18, 130],
   [4, 16, 19, 70],
   [4, 32, 32, 3],
+  [2, 20, 24, 70],
+  [4, 12, 29, 100],
 ] as const)(
   'tile of %i in panels of %i, %i × %i filters: every number, zeros behind the last channel',
   (tile, panel, outChannels, channels) => {

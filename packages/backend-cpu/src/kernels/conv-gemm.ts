@@ -50,7 +50,8 @@ const pixelsOfTile = (shape: ConvShape, { vectors }: Panel): number =>
   Math.min(tilePixels(vectors, linePixels(shape)), hasGaps(shape) ? shape.outColumns : Infinity);
 
 /** Output channels of a full panel. */
-export const gemmPanel = (shape: ConvShape): number => panelChannels(linePixels(shape));
+export const gemmPanel = (shape: ConvShape): number =>
+  panelChannels(linePixels(shape), shape.outChannels);
 
 /** Panels of all groups. */
 export const panelCount = (shape: ConvShape): number =>

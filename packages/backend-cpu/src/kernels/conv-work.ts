@@ -62,7 +62,7 @@ export function gemmWork(geometry: ConvGeometry): Work {
   const tiles = new Tiles();
   const oneLine = [...kernel, ...stride].every((size) => size === 1);
   const [line, lines] = oneLine ? [rows * outColumns, 1] : [outColumns, rows];
-  for (const { vectors, count } of panelsOf(outChannels, panelChannels(line)))
+  for (const { vectors, count } of panelsOf(outChannels, panelChannels(line, outChannels)))
     tiles.addLine(line, vectors, taps * channels, groups * count * lines);
   // Taps of neighbouring pixels lie together unless groups or dilation part them.
   const straight = kernel[1] === 1 || (dilation[1] === 1 && groups === 1);
@@ -106,7 +106,7 @@ export function winogradWork(
   const { batch, channels, outChannels } = geometry;
   const products = reachOf(tile) ** 2;
   const rows = batch * tileRows;
-  const panel = panelChannels(blockRows * tileColumns);
+  const panel = panelChannels(blockRows * tileColumns, outChannels);
   const tiles = new Tiles();
   for (let from = 0; from < rows; from += blockRows) {
     const inBlock = Math.min(blockRows, rows - from) * tileColumns;

@@ -14,10 +14,6 @@ export interface Panel {
   readonly count: number;
 }
 
-/** Channels of a full panel where so many pixels lie in a line: wide ones make up for pixels that are missing. */
-export const panelChannels = (pixels: number): number =>
-  pixels === 1 ? 4 * mostPanelVectors : pixels === 2 ? 16 : 8;
-
 /** Full panels of so many channels, then one for the rest. */
 export function panelsOf(outChannels: number, channels: number): Panel[] {
   const rest = outChannels % channels;
@@ -34,3 +30,35 @@ export const paddedChannels = (outChannels: number): number => Math.ceil(outChan
 /** Pixels of a full tile, of so many in a line. */
 export const tilePixels = (vectors: number, pixels: number): number =>
   Math.min(pixels, Math.floor(tileSums / vectors));
+
+/** Widths of full panels, in vectors, for lines of several tiles: with them tiles have 10, 9 and 10 sums. */
+const widths = [2, 3, 5];
+/** The widths where one tile holds the whole line. Each weight is read once then, and that takes longer than sums. */
+const shortWidths: Readonly<Record<number, number>> = {
+  1: mostPanelVectors,
+  2: 4,
+  3: 2,
+  4: 2,
+  5: 2,
+};
+
+/** Tiles of a line of pixels in all panels. A tile with fewer sums takes as long as a full one. */
+const tilesOf = (pixels: number, outChannels: number, width: number): number =>
+  panelsOf(outChannels, 4 * width).reduce(
+    (sum, { vectors, count }) => sum + count * Math.ceil(pixels / tilePixels(vectors, pixels)),
+    0,
+  );
+
+/** Narrow panels read fewer weights for each sum: wider ones must save so many of the tiles. */
+const leastSaving = 0.05;
+
+/** Channels of a full panel: the width that needs the fewest tiles. */
+export function panelChannels(pixels: number, outChannels: number): number {
+  const short = shortWidths[pixels];
+  if (short !== undefined) return 4 * short;
+  const tiles = (width: number): number => tilesOf(pixels, outChannels, width);
+  return (
+    4 *
+    widths.reduce((best, width) => (tiles(width) < (1 - leastSaving) * tiles(best) ? width : best))
+  );
+}

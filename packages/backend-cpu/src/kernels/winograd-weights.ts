@@ -60,7 +60,7 @@ export function packWinograd(
 ): void {
   const products = reachOf(tile) ** 2;
   const width = paddedChannels(outChannels);
-  const blockChannels = blockFilters / panel;
+  const blockChannels = Math.floor(blockFilters / panel);
   for (let first = 0; first < outChannels; first += panel) {
     const panelWidth = Math.min(panel, width - first);
     const lanes = Math.min(panel, outChannels - first);

@@ -77,7 +77,7 @@ export function planWinograd(
   const { tileRows, tileColumns, blockRows: rows } = blocksOf(conv, tile);
   const inputStep = stepOf(4 * rows * tileColumns * channels);
   const productStep = stepOf(4 * rows * tileColumns * width);
-  const panel = panelChannels(rows * tileColumns);
+  const panel = panelChannels(rows * tileColumns, outChannels);
   const shape: WinogradShape = {
     ...{ ...conv, tile, tileRows, tileColumns },
     ...{ panel, inputStep, productStep },
