@@ -23,9 +23,28 @@ export async function replaceBlock(path: string, name: string, content: string):
   await writeFileWhole(path, await formatMarkdown(replaced, path));
 }
 
+/** The processor's name; on Linux with what tells apart those of one name, and the width of its vectors. */
+function processor(): string {
+  const name = cpus()[0]?.model.trim() ?? 'unknown processor';
+  let text: string;
+  try {
+    text = readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    return name;
+  }
+  const [family, model] = ['cpu family', 'model'].map(
+    (key) => new RegExp(`^${key}\\s*: (\\d+)$`, 'm').exec(text)?.[1],
+  );
+  const vectors = / avx512f /.test(text) ? 'AVX-512' : / avx2 /.test(text) ? 'AVX2' : undefined;
+  const details = [family && `family ${family}`, model && `model ${model}`, vectors].filter(
+    Boolean,
+  );
+  return details.length ? `${name} (${details.join(', ')})` : name;
+}
+
 /** Processor, Node version and load: what figures depend on. */
 export const describeMachine = (): string =>
-  `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${cpus().length} cores, ${arch()}, Node ${process.version}, load ${(loadavg()[0] as number).toFixed(1)}`;
+  `${processor()}, ${cpus().length} cores, ${arch()}, Node ${process.version}, load ${(loadavg()[0] as number).toFixed(1)}`;
 
 /** Says how far something is, at most every few seconds. */
 export function progressLines(label: string): (done: number, total: number, what?: string) => void {

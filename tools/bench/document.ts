@@ -43,7 +43,7 @@ const denseRows = (find: Find): DenseRow[] =>
     return kept ? [{ title: networks[name].title, record: kept.record }] : [];
   });
 
-function wholeNetworks(rows: readonly DenseRow[]): string {
+function wholeNetworks(rows: readonly DenseRow[], page: string): string {
   return `## Whole networks
 
 Milliseconds of one image on one thread. *Ours, direct* is this project without Winograd’s algorithm, which computes 3×3
@@ -65,7 +65,7 @@ ${markdownTable(
     Math.max(...Object.values(times).map(({ maxRel }) => maxRel || 0)).toExponential(1),
   ]),
 )}
-![Time of each engine, as multiples of ours](performance-networks.svg)
+![Time of each engine, as multiples of ours](${page}-networks.svg)
 
 The same as multiply-accumulates (MACs) a second, and as a share of what one core can do: a loop of 128-bit fused
 multiply-adds in registers, measured beside each network. Winograd’s kernels count the MACs of the plain convolution, so
@@ -117,7 +117,7 @@ function networksPicture(rows: readonly DenseRow[]): string {
   });
 }
 
-function variantTables(find: Find): string {
+function variantTables(find: Find, page: string): string {
   const tables = networkNames.flatMap((name) => {
     const records = find(`variants/${name}`)?.record;
     const macs = find(`dense/${name}`)?.record.macs;
@@ -157,7 +157,7 @@ Others get decoupled layers in two layouts, one wide pair of convolutions and a 
 ours gets the wide one.
 
 ${tables.join('\n')}
-![Speed-up of decoupled VGG16 against MACs](performance-decoupled.svg)
+![Speed-up of decoupled VGG16 against MACs](${page}-decoupled.svg)
 
 ${Object.entries(variants)
   .map(([name, pipeline]) => `- ${name}: \`${pipeline.replaceAll('layout=@, ', '')}\`\n`)
@@ -392,15 +392,19 @@ the machine before and after parts from ${fixed(Math.min(...loads), 1)} to ${fix
   }`;
 }
 
-/** @param machine as `describeMachine` tells it. */
+export interface PageOptions {
+  /** Name of the page, and what those of its pictures begin with. */
+  readonly page: string;
+  /** As `describeMachine` tells it. */
+  readonly machine: string;
+  readonly version: string;
+  readonly note: string;
+}
+
 export function writePage(
   find: Find,
   parts: readonly PartName[],
-  {
-    machine,
-    version,
-    note,
-  }: { readonly machine: string; readonly version: string; readonly note: string },
+  { page, machine, version, note }: PageOptions,
 ): Page {
   const kept = parts.flatMap((part) => find(part) ?? []);
   const rows = denseRows(find);
@@ -421,8 +425,8 @@ WebAssembly: \`onnxruntime-web\`; as native code: \`onnxruntime-node\`) and Tens
   against all figures of WebAssembly here.
 - ${circumstances(kept, version)}
 `,
-    rows.length ? wholeNetworks(rows) : '',
-    variantTables(find),
+    rows.length ? wholeNetworks(rows, page) : '',
+    variantTables(find, page),
     kernelTables(find),
     threadTable(find),
     startTable(find),
@@ -433,8 +437,8 @@ WebAssembly: \`onnxruntime-web\`; as native code: \`onnxruntime-node\`) and Tens
   return {
     markdown: sections.filter((section) => section !== '').join('\n'),
     pictures: new Map([
-      ['performance-networks.svg', networksPicture(rows)],
-      ...(decoupled === undefined ? [] : [['performance-decoupled.svg', decoupled] as const]),
+      [`${page}-networks.svg`, networksPicture(rows)],
+      ...(decoupled === undefined ? [] : [[`${page}-decoupled.svg`, decoupled] as const]),
     ]),
   };
 }

@@ -8,6 +8,7 @@
  *   npm run bench -- --only dense        measures parts whose name starts so anew, such as dense, dense/vgg16, kernels
  *   npm run bench -- --fresh             measures everything anew, the rates of the cost model too
  *   npm run bench -- --cached            measures nothing, writes what there is
+ *   npm run bench -- --page NAME         writes docs/results/NAME.md: pages of several machines beside each other
  *   npm run bench -- --quick             the small networks, few rounds, in a minute; writes to out/bench
  *   npm run bench:product                adds the fastest form of a network to the page
  */
@@ -72,9 +73,10 @@ async function main(): Promise<void> {
       fresh: { type: 'boolean', default: false },
       cached: { type: 'boolean', default: false },
       cache: { type: 'string' },
+      page: { type: 'string', default: 'performance' },
     },
   });
-  const { quick, only, fresh, cached } = values;
+  const { quick, only, fresh, cached, page } = values;
   // Quick figures are not worth keeping.
   const folder =
     values.cache ?? (quick ? mkdtempSync(join(tmpdir(), 'decouple-bench-')) : undefined);
@@ -114,13 +116,14 @@ async function main(): Promise<void> {
   }
   if (worker?.connected) worker.disconnect();
   const { markdown, pictures } = writePage((part) => store.find(part), [...parts, 'product'], {
+    page,
     machine,
     version: store.version,
     note: quick ? ' in its quick form: **these figures only show that things work**' : '',
   });
   const target = inRepository(quick ? 'out/bench' : 'docs/results');
   for (const [name, svg] of pictures) await writeFileWhole(join(target, name), svg);
-  const path = join(target, 'performance.md');
+  const path = join(target, `${page}.md`);
   await writeFileWhole(path, await formatMarkdown(markdown, path));
   console.log(`${markdown}\nwrote ${path}`);
 }

@@ -111,6 +111,7 @@ test('the page tells what is there, what is missing and what is of other sources
   const find = found({ 'dense/vgg16': dense });
   const machine = 'a machine';
   const { markdown, pictures } = writePage(find, partNames(false), {
+    page: 'a-page',
     machine,
     version: 'w',
     note: '',
@@ -120,7 +121,7 @@ test('the page tells what is there, what is missing and what is of other sources
     'Measured with other sources or engines than those at hand: `dense/vgg16`.',
   );
   expect(markdown).not.toMatch(/NaN|undefined/);
-  expect([...pictures.keys()]).toEqual(['performance-networks.svg']);
+  expect([...pictures.keys()]).toEqual(['a-page-networks.svg']);
   for (const svg of pictures.values())
     expect((await sharp(Buffer.from(svg)).metadata()).width).toBe(760);
 });
