@@ -12,9 +12,6 @@ export interface Result {
   readonly best?: Trial;
 }
 
-/** Smallest step between ratios of a search. */
-const precision = { quick: 1.2, full: 1.2 };
-
 /** Searches the largest ratio within the drop. */
 async function search(row: Row, drop: number, bench: Bench, quick: boolean): Promise<Result> {
   const original = await bench.trial('');
@@ -25,7 +22,7 @@ async function search(row: Row, drop: number, bench: Bench, quick: boolean): Pro
     families: quick ? row.families.slice(0, 1) : row.families,
     limits: { drop },
     start: row.start,
-    precision: quick ? precision.quick : precision.full,
+    precision: row.precision ?? 1.2,
     apply: async (pipeline) => {
       const { graph, trial } = await bench.run(pipeline);
       fresh.set(graph, trial);

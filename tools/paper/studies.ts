@@ -17,6 +17,8 @@ export interface Row {
   readonly drop?: number;
   /** Ratio of MACs that is tried first. */
   readonly start: number;
+  /** Smallest step between ratios that are tried. Default 1.2. */
+  readonly precision?: number;
   /** The paper's ratio on the full-size VGG16. */
   readonly paper?: number;
 }
@@ -86,6 +88,7 @@ const vgg = (method: string, families: readonly string[], start: number, paper?:
   families,
   drop: 1,
   start,
+  precision: 1.1,
   ...(paper && { paper }),
 });
 
@@ -172,7 +175,7 @@ export const allRows = (foreign: boolean): Row[] => [
   ...syntheticRows('resnet20'),
   ...(foreign
     ? [
-        ...mixedRows('resnet20-akamaster', weighed, [0.5, 0.55, 1, 1.3, 2, 2.9]),
+        ...mixedRows('resnet20-akamaster', [...mixed, ...weighed], [0.5, 0.55, 1, 1.3, 2, 2.9]),
         ...syntheticRows('resnet20-akamaster'),
         ...mixedRows('resnet32-akamaster', mixed),
         ...denoiserRows,
