@@ -111,9 +111,6 @@ const vggRows: readonly Row[] = [
   vgg('mixed', [...mixed, pruned()], 3.3),
 ];
 
-/** Ratios of ResNets to try first, by drop. */
-const guesses: Readonly<Record<number, number>> = { 0.5: 1.9, 1: 2.25, 2: 2.8 };
-
 const within = (
   network: NetworkName,
   method: string,
@@ -124,9 +121,13 @@ const within = (
 
 /** Where little may be lost the refinement does not pay. @param large pipelines beyond that. */
 const mixedRows = (network: NetworkName, large: readonly string[]): Row[] =>
-  [0.5, 1, 2].map((drop) =>
-    within(network, 'mixed', drop < 1 ? plain : large, drop, guesses[drop] as number),
-  );
+  (
+    [
+      [0.5, 1.9],
+      [1, 2.25],
+      [2, 2.8],
+    ] as const
+  ).map(([drop, start]) => within(network, 'mixed', drop < 1 ? plain : large, drop, start));
 
 /** The one network that gains by weights where little may be lost. */
 const weighedRows: readonly Row[] = (

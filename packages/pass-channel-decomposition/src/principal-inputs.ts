@@ -106,7 +106,10 @@ function principalInputs(metric: Metric, kernel: ArrayLike<number>, most: number
   return { mixing, back };
 }
 
-/** Rows of C seen through combinations: B⊗1 applied to the first axis of `[I·k, n]`. */
+/**
+ * Rows of C seen through combinations: B⊗1 applied to the first axis of `[I·k, n]`.
+ * @param single in float32: enough for the steps of a search, not for what is factorised.
+ */
 function mixRows(
   { count, channels, mixing }: Inputs,
   matrix: Float64Array,
