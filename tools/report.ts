@@ -1,6 +1,7 @@
 /** What the tools share: generated blocks in documents, progress lines, the machine's description. */
 import { readFileSync } from 'node:fs';
 import { arch, cpus, loadavg } from 'node:os';
+import { processor } from '@decouple/cost-model/node';
 import { writeFileWhole } from 'decouple/node';
 import { formatMarkdown } from './docs/format.ts';
 
@@ -21,25 +22,6 @@ export async function replaceBlock(path: string, name: string, content: string):
   if (from < 0 || to < from) throw new Error(`${path}: no block ${start} … ${end}`);
   const replaced = `${text.slice(0, from)}${start}\n\n${content}\n${text.slice(to)}`;
   await writeFileWhole(path, await formatMarkdown(replaced, path));
-}
-
-/** The processor's name; on Linux with what tells apart those of one name, and the width of its vectors. */
-function processor(): string {
-  const name = cpus()[0]?.model.trim() ?? 'unknown processor';
-  let text: string;
-  try {
-    text = readFileSync('/proc/cpuinfo', 'utf8');
-  } catch {
-    return name;
-  }
-  const [family, model] = ['cpu family', 'model'].map(
-    (key) => new RegExp(`^${key}\\s*: (\\d+)$`, 'm').exec(text)?.[1],
-  );
-  const vectors = / avx512f /.test(text) ? 'AVX-512' : / avx2 /.test(text) ? 'AVX2' : undefined;
-  const details = [family && `family ${family}`, model && `model ${model}`, vectors].filter(
-    Boolean,
-  );
-  return details.length ? `${name} (${details.join(', ')})` : name;
 }
 
 /** Processor, Node version and load: what figures depend on. */

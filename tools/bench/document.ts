@@ -70,7 +70,7 @@ ${markdownTable(
 The same as multiply-accumulates (MACs) a second, and as a share of what one core can do: a loop of 128-bit fused
 multiply-adds in registers, measured beside each network. Winograd’s kernels count the MACs of the plain convolution, so
 *ours* can pass 1; the share of *ours, direct* is the one that says how well kernels use the core. The last columns are
-what the cost model said beforehand.
+what the cost model said beforehand, by rates of the machine that were measured beside each network.
 
 ${markdownTable(
   [

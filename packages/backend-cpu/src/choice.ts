@@ -26,13 +26,31 @@ const forbidden: Readonly<Record<string, readonly ConvKernel[]>> = {
   f4: [],
 };
 
-/** The kernels that can run a convolution, the one expected to be fastest first. */
+const weightsOf = new WeakMap<Graph, number>();
+
+/** Bytes of all weights of a network: what each run reads, and the caches would have to hold. */
+export function networkWeights(graph: Graph, known: ReadonlyMap<string, Tensor>): number {
+  const counted = weightsOf.get(graph);
+  if (counted !== undefined) return counted;
+  const bytes = graph.nodes.reduce((sum, { op, inputs }) => {
+    const weight = op === 'conv2d' || op === 'linear' ? known.get(inputs[1] ?? '') : undefined;
+    return weight ? sum + weight.data.byteLength : sum;
+  }, 0);
+  weightsOf.set(graph, bytes);
+  return bytes;
+}
+
+/**
+ * The kernels that can run a convolution, the one expected to be fastest first.
+ * @param network bytes of all weights of the network that it is part of.
+ */
 export function candidatesFor(
   geometry: ConvGeometry,
+  network: number,
   { winograd = 'f4', rates = commonRates }: Pick<ChoiceOptions, 'winograd' | 'rates'> = {},
 ): ConvKernel[] {
   const time = (kernel: ConvKernel): number =>
-    nanoseconds(convCandidates[kernel].work(geometry), rates);
+    nanoseconds(convCandidates[kernel].work(geometry, network), rates);
   return convKernels
     .filter(
       (kernel) =>
@@ -50,7 +68,7 @@ export function chooseKernels(
   for (const node of graph.nodes) {
     const geometry = geometryOf(graph, node, known);
     if (!geometry) continue;
-    const candidates = candidatesFor(geometry, options);
+    const candidates = candidatesFor(geometry, networkWeights(graph, known), options);
     const wanted = force ?? measured?.get(node.name);
     const chosen = candidates.find((kernel) => kernel === wanted) ?? candidates[0];
     choices.set(node.name, chosen as ConvKernel);

@@ -5,5 +5,5 @@ export type { StartWorker, WorkerJob } from './workers.ts';
 export { describeKernels } from './kernels/index.ts';
 export { commonRates } from './common-rates.ts';
 export { cpuCostModel, predictTimes, type PredictedTime } from './predict.ts';
-export { probeCode, probeRates, probeSamples, type ProbeOptions } from './probe.ts';
+export { probeCode, probeRates, probeVersion, probeSamples, type ProbeOptions } from './probe.ts';
 export { compileAhead, type AheadFiles, type AheadOptions } from './ahead/compile-ahead.ts';

@@ -146,6 +146,17 @@ const probes: readonly (() => Probe)[] = [
     kernels: dense,
   }),
   () => ({
+    name: 'many weights',
+    graph: new Chain('many-weights', 64, 8)
+      .convs(256, 256)
+      .pool()
+      .convs(384, 256)
+      .pool()
+      .convs(384, 256, 320)
+      .classifier(1000),
+    kernels: dense,
+  }),
+  () => ({
     name: 'separable',
     graph: new Chain('separable', 3, 112)
       .conv({ out: 32, stride: 2 })
@@ -268,7 +279,7 @@ async function sample(
           return node ? [workOf(graph, node, { force })] : [];
         }),
       ),
-      ns: ns(step.fastMs),
+      ns: ns(step.medianMs),
     }));
     // What comes with a run drowns in the noise of long ones.
     if (fastest > longRunMs) return samples;
@@ -298,6 +309,9 @@ export const probeRates = async (options: ProbeOptions): Promise<Rates> => ({
   ...commonRates,
   ...fitRates(await probeSamples(options)),
 });
+
+/** Counts up when units of work change what they mean, or probes what they tell of them. */
+export const probeVersion = '2';
 
 /** Code that changes whenever the generator of kernels does, for telling whether rates still hold. */
 export const probeCode = (fma: boolean): Uint8Array => {

@@ -12,7 +12,7 @@ import {
   sizeOf,
   type Tensor,
 } from '@decouple/tensor';
-import { candidatesFor, type ChoiceOptions } from './choice.ts';
+import { candidatesFor, networkWeights, type ChoiceOptions } from './choice.ts';
 import { CpuExecutable } from './executable.ts';
 
 import { type ConvKernel } from './kernels/conv-candidates.ts';
@@ -40,8 +40,9 @@ export function kernelsFor(
   node: Node,
   options: Pick<ChoiceOptions, 'winograd' | 'rates'> = {},
 ): ConvKernel[] {
-  const geometry = geometryOf(graph, node, knownValues(graph));
-  return geometry ? candidatesFor(geometry, options) : [];
+  const known = knownValues(graph);
+  const geometry = geometryOf(graph, node, known);
+  return geometry ? candidatesFor(geometry, networkWeights(graph, known), options) : [];
 }
 
 function inputsFor(graph: Graph): Record<string, Tensor> {

@@ -9,7 +9,7 @@ import {
   type Node,
 } from '@decouple/ir';
 import type { Tensor } from '@decouple/tensor';
-import { candidatesFor, type ChoiceOptions } from './choice.ts';
+import { candidatesFor, networkWeights, type ChoiceOptions } from './choice.ts';
 import { kernels } from './kernels/index.ts';
 import { convCandidates, type ConvKernel } from './kernels/conv-candidates.ts';
 import { geometryOf } from './kernels/conv-shape.ts';
@@ -67,7 +67,8 @@ function linearWork(graph: Graph, node: Node): Work {
   const type = graph.types.get(node.outputs[0] ?? '');
   if (!weight || !type) return nothing;
   const [outChannels, channels] = weight.shape as [number, number];
-  return matrixWork(sizesOf(type)[0] ?? 1, channels, outChannels);
+  const network = networkWeights(graph, graph.constants);
+  return matrixWork(sizesOf(type)[0] ?? 1, channels, outChannels, network);
 }
 
 function poolWork(graph: Graph, node: Node & { op: 'max-pool' | 'average-pool' }): Work {
@@ -103,7 +104,7 @@ export function kernelOf(
 ): ConvKernel | undefined {
   const geometry = geometryOf(graph, node, known);
   if (!geometry) return undefined;
-  const candidates = candidatesFor(geometry, options);
+  const candidates = candidatesFor(geometry, networkWeights(graph, known), options);
   const wanted = options.force ?? options.measured?.get(node.name);
   return candidates.find((kernel) => kernel === wanted) ?? candidates[0];
 }
@@ -112,7 +113,8 @@ export function kernelOf(
 export function workOf(graph: Graph, node: Node, options: ChoiceOptions = {}): Work {
   const geometry = geometryOf(graph, node, graph.constants);
   const kernel = kernelOf(graph, node, options);
-  if (geometry && kernel) return convCandidates[kernel].work(geometry);
+  if (geometry && kernel)
+    return convCandidates[kernel].work(geometry, networkWeights(graph, graph.constants));
   return otherWork(graph, node);
 }
 

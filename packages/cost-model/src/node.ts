@@ -13,6 +13,25 @@ export const cacheFolder = (): string =>
   process.env['DECOUPLE_RATES'] ??
   join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'decouple', 'rates');
 
+/** The processor's name; on Linux with what tells apart those of one name, and the width of its vectors. */
+export function processor(): string {
+  const name = cpus()[0]?.model.trim() ?? 'unknown processor';
+  let text: string;
+  try {
+    text = readFileSync('/proc/cpuinfo', 'utf8');
+  } catch {
+    return name;
+  }
+  const [family, model] = ['cpu family', 'model'].map(
+    (key) => new RegExp(`^${key}\\s*: (\\d+)$`, 'm').exec(text)?.[1],
+  );
+  const vectors = / avx512f /.test(text) ? 'AVX-512' : / avx2 /.test(text) ? 'AVX2' : undefined;
+  const details = [family && `family ${family}`, model && `model ${model}`, vectors].filter(
+    Boolean,
+  );
+  return details.length ? `${name} (${details.join(', ')})` : name;
+}
+
 /**
  * What rates depend on: the processor, the engine, and the code that was measured.
  * @param code bytes that change whenever the generated code does, and whatever else matters.
@@ -20,7 +39,7 @@ export const cacheFolder = (): string =>
 export function machineKey(...code: readonly (Uint8Array | string)[]): string {
   const hash = createHash('sha256');
   const { v8, node } = process.versions;
-  hash.update(JSON.stringify([cpus()[0]?.model ?? '', process.arch, v8, node.split('.')[0]]));
+  hash.update(JSON.stringify([processor(), process.arch, v8, node.split('.')[0]]));
   for (const part of code) hash.update(part);
   return hash.digest('hex').slice(0, 16);
 }

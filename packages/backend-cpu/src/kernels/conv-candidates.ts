@@ -18,8 +18,11 @@ import type { TileSize } from './winograd-transforms.ts';
 
 export interface ConvCandidate {
   readonly applies: (geometry: ConvGeometry) => boolean;
-  /** What it does, for predicting its time. */
-  readonly work: (geometry: ConvGeometry) => Work;
+  /**
+   * What it does, for predicting its time.
+   * @param network bytes of all weights of the network.
+   */
+  readonly work: (geometry: ConvGeometry, network: number) => Work;
   /** Outputs are computed in tiles of so many rows and columns; the input's halo must cover whole ones. */
   readonly tile: number;
   readonly plan: (context: KernelContext, shape: ConvShape, operands: ConvOperands) => Call[];
@@ -73,7 +76,7 @@ const depthwise: ConvCandidate = {
 
 const winograd = (tile: TileSize): ConvCandidate => ({
   applies: isWinogradLike,
-  work: (geometry) => winogradWork(geometry, tile, blocksOf(geometry, tile)),
+  work: (geometry, network) => winogradWork(geometry, tile, blocksOf(geometry, tile), network),
   tile,
   plan: (context, shape, operands) => planWinograd(context, shape, operands, tile),
 });

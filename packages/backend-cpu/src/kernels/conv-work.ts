@@ -4,7 +4,8 @@
  *
  *   fma       vector multiply-adds
  *   idle      places of a step that a tile of fewer than ten sums leaves empty: the sums' latency is what it takes
- *   near…far  bytes of weights read once each run, by how large all of them are: what the caches still hold
+ *   near…far  bytes of weights read once each run, by what the caches still hold of them: `large` where the layer has
+ *             many of them, `far` where the layer or all others that run between two reads do
  *   spill     bytes of results that no cache holds
  */
 import type { Work } from '@decouple/cost-model';
@@ -14,8 +15,10 @@ import type { ConvGeometry } from './conv-shape.ts';
 import { paddedChannels, panelChannels, panelsOf, tilePixels, tileSums } from './gemm-panels.ts';
 import { reachOf, type TileSize } from './winograd-transforms.ts';
 
-/** Weights of more bytes come from the third-level cache even within a layer, and from memory. */
-const [largeWeights, hugeWeights] = [1.5e6, 12e6];
+/** Weights of a layer of more bytes come from the third-level cache even within it. */
+const largeWeights = 1.5e6;
+/** Weights of a network of more bytes come from memory, at least in part. */
+const hugeWeights = 12e6;
 /** Results of more bytes don't stay in the caches. */
 const largeResult = 1e6;
 
@@ -42,11 +45,15 @@ class Tiles {
   }
 }
 
-/** Bytes of weights by where they come from: each tier holds all that is at least so large. */
-const weightBytes = (name: string, size: number, read: number): Work => ({
+/**
+ * Bytes of weights by where they come from: each tier holds all that come from so far at least.
+ * @param size of the layer's weights, of which `read` bytes are read.
+ * @param network bytes of all weights of the network, as they are in its model.
+ */
+const weightBytes = (name: string, size: number, read: number, network: number): Work => ({
   [`${name}.near`]: read,
   [`${name}.large`]: size > largeWeights ? read : 0,
-  [`${name}.far`]: size > hugeWeights ? read : 0,
+  [`${name}.far`]: Math.max(size, network) > hugeWeights ? read : 0,
 });
 
 const spilled = ({ batch, outRows, outColumns, groups, outChannels }: ConvGeometry): number => {
@@ -54,7 +61,7 @@ const spilled = ({ batch, outRows, outColumns, groups, outChannels }: ConvGeomet
   return bytes > largeResult ? bytes : 0;
 };
 
-export function gemmWork(geometry: ConvGeometry): Work {
+export function gemmWork(geometry: ConvGeometry, network: number): Work {
   const { batch, outRows, outColumns, groups, channels, outChannels } = geometry;
   const { kernel, stride, dilation } = geometry;
   const taps = kernel[0] * kernel[1];
@@ -74,19 +81,24 @@ export function gemmWork(geometry: ConvGeometry): Work {
     [`${name}.tile`]: tiles.count,
     [`${name}.product`]: tiles.count * (straight ? kernel[0] : taps),
     [`${name}.store`]: tiles.stores,
-    ...weightBytes(name, weights, weights),
+    ...weightBytes(name, weights, weights, network),
     [`${name}.spill`]: spilled(geometry),
     [`${name}.call`]: 1,
   };
 }
 
 /** A matrix product with weights of a fully connected layer; reading these is most of the time of a single row. */
-export function matrixWork(rows: number, channels: number, outChannels: number): Work {
+export function matrixWork(
+  rows: number,
+  channels: number,
+  outChannels: number,
+  network: number,
+): Work {
   const vectors = paddedChannels(outChannels) / 4;
   const bytes = 16 * channels * vectors;
   return {
     'linear.fma': rows > 1 ? rows * channels * vectors : 0,
-    ...weightBytes('linear', bytes, bytes),
+    ...weightBytes('linear', bytes, bytes, network),
     'linear.call': 1,
   };
 }
@@ -102,6 +114,7 @@ export function winogradWork(
   geometry: ConvGeometry,
   tile: TileSize,
   { tileRows, tileColumns, blockRows }: WinogradBlocks,
+  network: number,
 ): Work {
   const { batch, channels, outChannels } = geometry;
   const products = reachOf(tile) ** 2;
@@ -123,7 +136,7 @@ export function winogradWork(
     // Channels that fill no vector are stored one by one.
     [`${name}.ragged`]: channels % 4 ? rows * tileColumns : 0,
     [`${name}.output`]: rows * tileColumns * Math.ceil(outChannels / 4),
-    ...weightBytes(name, weights, weights * Math.ceil(rows / blockRows)),
+    ...weightBytes(name, weights, weights * Math.ceil(rows / blockRows), network),
     [`${name}.spill`]: spilled(geometry),
     [`${name}.call`]: Math.ceil(rows / blockRows),
   };

@@ -1,12 +1,12 @@
 /** What this machine takes for the units of work of the `cpu` backend. */
-import { probeCode, probeRates, type ProbeOptions } from '@decouple/backend-cpu';
+import { probeCode, probeRates, probeVersion, type ProbeOptions } from '@decouple/backend-cpu';
 import { prepareNode } from '@decouple/backend-cpu/node';
 import type { Rates } from '@decouple/cost-model';
 import { keepRates, knownRates, machineKey } from '@decouple/cost-model/node';
 
 function machine(): { readonly fma: boolean; readonly key: string } {
   const fma = prepareNode().relaxedSimd;
-  return { fma, key: machineKey(probeCode(fma)) };
+  return { fma, key: machineKey(probeCode(fma), probeVersion) };
 }
 
 /**
