@@ -313,13 +313,18 @@ function startTable(find: Find): string {
     ];
   });
   if (!tables.length) return '';
+  const memory = find('memory')?.record;
+  const costs = memory
+    ? `Memory that is new to a process costs ${significant(memory.freshMsPerMB)} ms a MB on this machine (transparent huge pages: ${memory.hugePages}), and
+${significant(memory.knownMsPerMB)} ms when it is written to again: where new memory is dear, loading takes as long as there is memory to fill.`
+    : '';
   return `## Loading, first run, memory
 
 Each engine in a process of its own that does nothing else, one thread; medians of three processes in turns. *Import*
 brings the engine’s code in, *load* goes from the file to what can be run (ours: read, import, choose kernels, generate and
 compile code, pack weights), *peak memory* is the largest resident set of the whole process, of which Node itself takes
-about 45 MB. *Ahead of time* is what \`decouple compile\` writes, run in plain Node without any flag. tfjs-wasm has no model file of these networks
-to load and is left out.
+about 45 MB. *Ahead of time* is what \`decouple compile\` writes, run in plain Node; its
+loader sets what the engine needs by itself. tfjs-wasm has no model file of these networks to load and is left out. ${costs}
 
 ${tables.join('\n')}`;
 }

@@ -16,6 +16,7 @@ import { machineRates } from 'decouple/node';
 import { progressLines } from '../report.ts';
 import { convolution, kernelRates, limitProbe } from './convolutions.ts';
 import { engine, engineNames, peerNames, type EngineName } from './engines.ts';
+import { memoryCosts } from './memory.ts';
 import { layouts, networks, pipelineOf, type Network, type NetworkName } from './networks.ts';
 import type {
   ByEngine,
@@ -247,7 +248,7 @@ export function partNames(quick: boolean): readonly PartName[] {
       .filter((name) => !quick || quickNetworks.includes(name))
       .map((name) => `${kind}/${name}` as PartName),
   );
-  return [...perNetwork, 'kernels', 'depthwise', 'sizes'];
+  return [...perNetwork, 'kernels', 'depthwise', 'memory', 'sizes'];
 }
 
 export async function measurePart(part: PartName, settings: Settings): Promise<Records[PartName]> {
@@ -257,6 +258,8 @@ export async function measurePart(part: PartName, settings: Settings): Promise<R
       return kernels(settings);
     case 'depthwise':
       return depthwise(settings);
+    case 'memory':
+      return memoryCosts();
     case 'sizes':
       return sizes();
     case 'dense':

@@ -79,6 +79,15 @@ export interface StartRecord {
   readonly peakBytes: number;
 }
 
+/** Milliseconds to write to each page of a megabyte. */
+export interface MemoryRecord {
+  /** That the process has not written to before. */
+  readonly freshMsPerMB: number;
+  readonly knownMsPerMB: number;
+  /** Linux's setting of transparent huge pages. */
+  readonly hugePages: string;
+}
+
 export interface SizeRecord {
   readonly what: string;
   readonly bytes: number;
@@ -105,6 +114,7 @@ export type Records = {
 } & { [N in NetworkName as `start/${N}`]: readonly StartRecord[] } & {
   kernels: readonly KernelsRecord[];
   depthwise: DepthwiseRecord;
+  memory: MemoryRecord;
   sizes: readonly SizeRecord[];
   product: ProductRecord;
 };
