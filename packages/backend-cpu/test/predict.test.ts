@@ -34,10 +34,11 @@ describe('predicted times', () => {
     const graph = convThenRelu(16, 32);
     const [node] = graph.nodes;
     const work = node && workOf(graph, node, { force: 'gemm' });
-    // 16 · 16 pixels, 32 · 9 inputs, 8 vectors of outputs.
-    expect(work?.['gemm.fma']).toBe(16 * 16 * 32 * 9 * 8);
+    // 16 · 16 pixels, 32 · 9 inputs, 8 vectors of outputs; two rows of outputs meet two rows of the kernel only.
+    const rows = 16 - 2 / 3;
+    expect(work?.['gemm.fma']).toBeCloseTo(rows * 16 * 32 * 9 * 8);
     // Of each row eight tiles of 2 pixels × 5 vectors, five of 3 × 3 that leave one of 10 sums idle, one of 1 × 3 with 7.
-    expect(work?.['gemm.idle']).toBe(16 * (5 * 1 + 7) * 32 * 9);
+    expect(work?.['gemm.idle']).toBeCloseTo(rows * (5 * 1 + 7) * 32 * 9);
     const winograd = node && workOf(graph, node, { force: 'winograd-f4' });
     // 4 · 4 tiles of 36 products.
     expect(winograd?.['winograd-f4.fma']).toBe(16 * 36 * 32 * 8);
@@ -90,7 +91,16 @@ describe('probing', () => {
   test('gives rates that predict every kernel', async () => {
     const rates = await probeRates({ fma: false, milliseconds: 1 });
     const geometry: ConvGeometry = {
-      ...{ batch: 1, outRows: 9, outColumns: 9, groups: 1, channels: 7, outChannels: 9 },
+      ...{
+        batch: 1,
+        inRows: 9,
+        padTop: 1,
+        outRows: 9,
+        outColumns: 9,
+        groups: 1,
+        channels: 7,
+        outChannels: 9,
+      },
       ...{ kernel: [3, 3], stride: [1, 1], dilation: [1, 1] },
     };
     for (const { work } of Object.values(convCandidates)) {

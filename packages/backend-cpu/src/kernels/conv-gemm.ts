@@ -3,7 +3,8 @@
  * rows and, within a row, over the kw · C contiguous input floats (NHWC); see gemm-tile.ts for the inner loop.
  *
  * Weights are packed per panel as [panel][kh][kw][c][o]; the last panel is as wide as it must be.
- * Bias starts the accumulators; residual and activation are applied before the one store.
+ * Bias starts the accumulators; residual and activation are applied before the one store. Rows of the kernel that lie
+ * in the padding above or below the map are left out.
  *
  * A call computes some panels of some rows: rows count over all images, panels over all groups. Of a pointwise
  * convolution that reads a dense map the pixels of all these rows are one long line.
@@ -15,6 +16,7 @@ import { groupWeights } from './conv-gemm-weights.ts';
 import {
   gapOf,
   isOneLine,
+  kernelRowsOf,
   type ConvGeometry,
   type ConvShape,
   type MapStrides,
@@ -44,6 +46,13 @@ const hasGaps = (shape: ConvShape): boolean =>
   isOneLine(shape) &&
   shape.outRows > 1 &&
   [shape.output, shape.residual ?? shape.output].some((map) => gapOf(shape, map) > 0);
+
+/** Whether some rows of the kernel meet nothing but padding. */
+const hasRowsOfPadding = (shape: ConvShape): boolean =>
+  [0, shape.outRows - 1].some((row) => {
+    const [first, end] = kernelRowsOf(shape, row);
+    return end - first < shape.kernel[0];
+  });
 
 /** Pixels of a full tile. Of a line that is written in rows it has no more than one end of a row inside. */
 const pixelsOfTile = (shape: ConvShape, { vectors }: Panel): number =>
@@ -85,6 +94,9 @@ class GemmEmitter {
   /** Output channels of a full panel. */
   private readonly panelChannels: number;
   private readonly kernelRow: Pointer;
+  /** Rows of the kernel that count for a row of outputs. */
+  private readonly firstRow: Pointer;
+  private readonly endRow: Pointer;
   private readonly group: Pointer;
   private readonly panel: Pointer;
   private readonly row: Pointer;
@@ -123,6 +135,7 @@ class GemmEmitter {
       Pointer,
       Pointer,
     ];
+    [this.firstRow, this.endRow] = f.locals('i32', 2) as [Pointer, Pointer];
     this.left = f.local('i32');
     this.place = f.local('i32');
     const written = (pointer: Pointer, base: Pointer, strides: MapStrides): Operand => ({
@@ -210,11 +223,19 @@ class GemmEmitter {
       f.get(this.tileInput).set(tile.x);
       this.kernelRowProduct(pixels, panel.vectors);
     } else {
+      const { kernel, channels, dilation, input } = shape;
       f.get(this.tileInput).set(this.kernelRow);
-      f.forRange(f.local('i32'), 0, shape.kernel[0], 1, () => {
+      let rows: readonly [number | Pointer, number | Pointer] = [0, kernel[0]];
+      if (hasRowsOfPadding(shape)) {
+        rows = [this.firstRow, this.endRow];
+        const rowBytes = 16 * panel.vectors * kernel[1] * channels;
+        setScaled(f, this.kernelRow, this.kernelRow, this.firstRow, dilation[0] * input.row);
+        setScaled(f, tile.w, tile.w, this.firstRow, rowBytes);
+      }
+      f.forRange(f.local('i32'), ...rows, 1, () => {
         f.get(this.kernelRow).set(tile.x);
         this.kernelRowProduct(pixels, panel.vectors);
-        f.increment(this.kernelRow, shape.dilation[0] * shape.input.row);
+        f.increment(this.kernelRow, dilation[0] * input.row);
       });
     }
     this.store(pixels, panel);
@@ -242,6 +263,27 @@ class GemmEmitter {
       if (shape.groups > 1) setScaled(f, pointer, pointer, this.group, groupBytes);
       if (panelBytes) setScaled(f, pointer, pointer, this.panel, panelBytes);
     }
+  }
+
+  /** Sets the kernel rows that count for row `row`: see `kernelRowsOf`. */
+  private setKernelRows(row: Pointer): void {
+    const { f, shape, firstRow, endRow } = this;
+    const { kernel, stride, dilation, inRows, padTop, batch, outRows } = shape;
+    const clamp = (target: Pointer, least: number | Pointer, most: number | Pointer): void => {
+      f.get(target).operand(least).get(target).operand(least).op('i32.gt_s', 'select').set(target);
+      f.get(target).operand(most).get(target).operand(most).op('i32.lt_s', 'select').set(target);
+    };
+    for (const [target, more] of [
+      [firstRow, padTop],
+      [endRow, padTop + inRows],
+    ] as const) {
+      // Rounded up; whole numbers are divided towards 0, but those below 0 become 0 anyway.
+      f.i32(more + dilation[0] - 1).get(row);
+      if (batch > 1) f.i32(outRows).op('i32.rem_u');
+      f.i32(stride[0]).op('i32.mul', 'i32.sub').i32(dilation[0]).op('i32.div_s').set(target);
+      clamp(target, 0, kernel[0]);
+    }
+    clamp(endRow, firstRow, kernel[0]);
   }
 
   /** One panel of rows that are one line of pixels. */
@@ -273,6 +315,7 @@ class GemmEmitter {
     const size = pixelsOfTile(shape, panel);
     f.forRange(this.row, rows[0], rows[1], 1, () => {
       this.setRow(this.row);
+      if (hasRowsOfPadding(shape)) this.setKernelRows(this.row);
       f.forRange(f.local('i32'), 0, Math.floor(shape.outColumns / size), 1, () =>
         this.pixels(size, panel),
       );

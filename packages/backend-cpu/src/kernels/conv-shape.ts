@@ -30,6 +30,9 @@ export const sizesOfWeights = ({
 /** Sizes of a convolution, known before values have places: what kernels are chosen by. */
 export interface ConvGeometry extends ConvSizes {
   readonly batch: number;
+  readonly inRows: number;
+  /** Rows of padding above. */
+  readonly padTop: number;
   readonly outRows: number;
   readonly outColumns: number;
   readonly stride: readonly [number, number];
@@ -84,12 +87,25 @@ export function geometryOf(
   if (!type || !weight) return undefined;
   const [batch, , outRows, outColumns] = sizesOf(type) as [number, number, number, number];
   const [outChannels, channels, rows, columns] = weight.shape as [number, number, number, number];
-  const { stride, dilation, groups } = node.attrs;
+  const { stride, dilation, groups, pads } = node.attrs;
+  const input = graph.types.get(node.inputs[0] ?? '');
+  if (!input) return undefined;
   const kernel: [number, number] = [rows, columns];
   return {
     ...{ batch, outRows, outColumns, groups, channels },
+    ...{ inRows: sizesOf(input)[2] as number, padTop: pads[0] },
     ...{ outChannels: outChannels / groups, kernel, stride, dilation },
   };
+}
+
+/** Rows of the kernel that meet the map, not its padding, where row `row` of the outputs is computed: first and end. */
+export function kernelRowsOf(
+  { kernel, stride, dilation, inRows, padTop }: ConvGeometry,
+  row: number,
+): readonly [first: number, end: number] {
+  const above = padTop - row * stride[0];
+  const first = Math.min(kernel[0], Math.max(0, Math.ceil(above / dilation[0])));
+  return [first, Math.max(first, Math.min(kernel[0], Math.ceil((above + inRows) / dilation[0])))];
 }
 
 /** Bytes between the last pixel of a row of outputs and the first one of the next. */

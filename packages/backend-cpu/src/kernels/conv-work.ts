@@ -11,7 +11,7 @@
 import type { Work } from '@decouple/cost-model';
 import { depthwiseTile } from './conv-depthwise.ts';
 import { groupWeights } from './conv-gemm-weights.ts';
-import type { ConvGeometry } from './conv-shape.ts';
+import { kernelRowsOf, type ConvGeometry } from './conv-shape.ts';
 import { paddedChannels, panelChannels, panelsOf, tilePixels, tileSums } from './gemm-panels.ts';
 import { reachOf, type TileSize } from './winograd-transforms.ts';
 
@@ -64,13 +64,18 @@ const spilled = ({ batch, outRows, outColumns, groups, outChannels }: ConvGeomet
 export function gemmWork(geometry: ConvGeometry, network: number): Work {
   const { batch, outRows, outColumns, groups, channels, outChannels } = geometry;
   const { kernel, stride, dilation } = geometry;
-  const taps = kernel[0] * kernel[1];
   const rows = batch * outRows;
   const tiles = new Tiles();
+  // Of an average row.
+  const kernelRows =
+    Array.from({ length: outRows }, (_, row) => kernelRowsOf(geometry, row)).reduce(
+      (sum, [first, end]) => sum + end - first,
+      0,
+    ) / Math.max(1, outRows);
   const oneLine = [...kernel, ...stride].every((size) => size === 1);
   const [line, lines] = oneLine ? [rows * outColumns, 1] : [outColumns, rows];
   for (const { vectors, count } of panelsOf(outChannels, panelChannels(line, outChannels)))
-    tiles.addLine(line, vectors, taps * channels, groups * count * lines);
+    tiles.addLine(line, vectors, kernelRows * kernel[1] * channels, groups * count * lines);
   // Taps of neighbouring pixels lie together unless groups or dilation part them.
   const straight = kernel[1] === 1 || (dilation[1] === 1 && groups === 1);
   const name = straight ? 'gemm' : 'grouped';
@@ -79,7 +84,7 @@ export function gemmWork(geometry: ConvGeometry, network: number): Work {
     [`${name}.fma`]: tiles.fma,
     [`${name}.idle`]: tiles.idle,
     [`${name}.tile`]: tiles.count,
-    [`${name}.product`]: tiles.count * (straight ? kernel[0] : taps),
+    [`${name}.product`]: tiles.count * kernelRows * (straight ? 1 : kernel[1]),
     [`${name}.store`]: tiles.stores,
     ...weightBytes(name, weights, weights, network),
     [`${name}.spill`]: spilled(geometry),

@@ -51,6 +51,8 @@ export function conv2d(node: NodeOf<'conv2d'>, context: KernelContext): KernelPl
   ];
   const shape: ConvShape = {
     batch: y.shape[0] as number,
+    inRows: x.shape[2] as number,
+    padTop: pads[0],
     outRows: y.shape[2] as number,
     outColumns: y.shape[3] as number,
     groups,
@@ -88,6 +90,8 @@ export function linear(node: NodeOf<'linear'>, context: KernelContext): KernelPl
   });
   const shape: ConvShape = {
     batch: 1,
+    inRows: 1,
+    padTop: 0,
     outRows: 1,
     outColumns: x.shape[0] as number,
     groups: 1,
