@@ -17,6 +17,8 @@ export class GemmTile {
   /** Input of the first pixel and weights; a product leaves them behind what it has read. */
   readonly x: Pointer;
   readonly w: Pointer;
+  /** What a product reads ahead. */
+  readonly ahead: Pointer;
   private readonly f: Emitter;
   private readonly fma: boolean;
   /** Bytes from one pixel of the tile to the next. */
@@ -34,6 +36,7 @@ export class GemmTile {
     this.weights = f.locals('v128', mostPanelVectors);
     this.splats = f.locals('v128', tileSums);
     [this.x, this.w, this.end] = f.locals('i32', 3) as [Pointer, Pointer, Pointer];
+    this.ahead = f.local('i32');
   }
 
   /** The sum of a pixel and a vector of channels. */
@@ -92,15 +95,19 @@ export class GemmTile {
     }
   }
 
-  /** Adds the product over `length` contiguous input floats. */
-  product(length: number, pixels: number, vectors: number): void {
-    const { f, x, end } = this;
+  /**
+   * Adds the product over `length` contiguous input floats. With each of them `aheadBytes` of what lies at `ahead` are
+   * brought into the cache, by plain loads: WebAssembly has no prefetch.
+   */
+  product(length: number, pixels: number, vectors: number, aheadBytes = 0): void {
+    const { f, x, end, ahead } = this;
     f.get(x)
       .i32(4 * length)
       .op('i32.add')
       .set(end);
     f.block((exit) =>
       f.loop((again) => {
+        if (aheadBytes) f.get(ahead).mem('i32.load', 0).op('drop').increment(ahead, aheadBytes);
         // No address is so small. Each barrier needs its own number, or the compiler merges them.
         this.step(pixels, vectors, (index) => f.get(x).i32(index).op('i32.eq').brIf(exit));
         advance(f, [

@@ -1,8 +1,10 @@
 /**
  * M[k, tile, o] = Σ_c V[k, tile, c] · U[k, c, o]: the t² matrix products of Winograd's method. Units of the range are
  * panels of output channels, those of the first k first.
+ *
+ * A core waits for weights from beyond its second-level cache much longer than it can look ahead. So those of the next
+ * panel are brought in while those of this one are in use, evenly over all of its steps.
  */
-import { ReadAhead } from '../emit/read-ahead.ts';
 import { advance, setScaled } from '../emit/simd.ts';
 import type { Emitter, Pointer } from '../kernel.ts';
 import { paddedChannels, panelsOf, tilePixels } from './gemm-panels.ts';
@@ -11,6 +13,9 @@ import type { WinogradShape } from './winograd.ts';
 
 /** Weights larger than this are read ahead: they don't stay in a second-level cache. */
 const cacheBytes = 1 << 20;
+/** Panels that are read but once push out what they bring in where they are larger: then they are not read ahead. */
+const mostBytesOnce = 12 << 10;
+const lineBytes = 64;
 
 interface ProductShape extends WinogradShape {
   /** In the block. */
@@ -21,7 +26,8 @@ class ProductEmitter {
   private readonly f: Emitter;
   private readonly shape: ProductShape;
   private readonly gemm: GemmTile;
-  private readonly ahead: ReadAhead | undefined;
+  /** Of the next panel, with each step of a product; 0 for none. */
+  private readonly aheadBytes: number;
   private readonly x: Pointer;
   private readonly y: Pointer;
   private readonly w: Pointer;
@@ -29,11 +35,18 @@ class ProductEmitter {
   constructor(f: Emitter, shape: ProductShape, fma: boolean) {
     this.f = f;
     this.shape = shape;
-    const { channels, outChannels, tile } = shape;
-    this.gemm = new GemmTile(f, { fma, pixelBytes: 4 * channels });
-    const weightBytes = 4 * (tile + 2) ** 2 * channels * paddedChannels(outChannels);
-    if (weightBytes > cacheBytes) this.ahead = new ReadAhead(f, 4 * shape.panel * channels);
+    this.gemm = new GemmTile(f, { fma, pixelBytes: 4 * shape.channels });
+    this.aheadBytes = this.bytesAhead();
     [this.x, this.y, this.w] = f.locals('i32', 3) as [Pointer, Pointer, Pointer];
+  }
+
+  private bytesAhead(): number {
+    const { channels, outChannels, tile, panel, tiles } = this.shape;
+    const weightBytes = 4 * (tile + 2) ** 2 * channels * paddedChannels(outChannels);
+    const times = Math.ceil(tiles / tilePixels(panel / 4, tiles));
+    const bytes = Math.ceil((4 * panel) / times);
+    const pays = times > 1 || 4 * panel * channels <= mostBytesOnce;
+    return weightBytes > cacheBytes && pays && bytes <= lineBytes ? bytes : 0;
   }
 
   /** One register tile of several Winograd tiles. */
@@ -42,7 +55,7 @@ class ProductEmitter {
     const width = paddedChannels(shape.outChannels);
     gemm.start(count, vectors);
     f.get(this.x).set(gemm.x).get(this.w).set(gemm.w);
-    gemm.product(shape.channels, count, vectors);
+    gemm.product(shape.channels, count, vectors, this.aheadBytes);
     for (let tile = 0; tile < count; tile++)
       for (let j = 0; j < vectors; j++)
         f.get(this.y)
@@ -55,18 +68,17 @@ class ProductEmitter {
   }
 
   private panel(vectors: number): void {
-    const { f, shape, ahead } = this;
+    const { f, shape, gemm } = this;
     const size = tilePixels(vectors, shape.tiles);
-    const parts = Math.ceil(shape.tiles / size);
-    ahead?.start(this.w);
-    f.forRange(f.local('i32'), 0, Math.floor(shape.tiles / size), 1, () => {
-      this.tiles(size, vectors);
-      ahead?.touch(parts);
-    });
-    if (shape.tiles % size) {
-      this.tiles(shape.tiles % size, vectors);
-      ahead?.touch(parts);
-    }
+    if (this.aheadBytes)
+      f.get(this.w)
+        .i32(4 * shape.panel * shape.channels)
+        .op('i32.add')
+        .set(gemm.ahead);
+    f.forRange(f.local('i32'), 0, Math.floor(shape.tiles / size), 1, () =>
+      this.tiles(size, vectors),
+    );
+    if (shape.tiles % size) this.tiles(shape.tiles % size, vectors);
   }
 
   emit([input, weights, output, from, to]: readonly Pointer[]): void {
