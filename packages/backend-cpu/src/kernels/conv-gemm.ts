@@ -66,6 +66,21 @@ export const gemmPanel = (shape: ConvShape): number =>
 export const panelCount = (shape: ConvShape): number =>
   shape.groups * Math.ceil(shape.outChannels / gemmPanel(shape));
 
+/** Weights of more bytes don't stay in a second-level cache. */
+const cacheBytes = 1 << 20;
+/** Panels that are used by more tiles, the machine reads ahead well enough. */
+const mostTiles = 16;
+
+/** Bytes of the next panel to read with each step of a pointwise convolution, so that all tiles together read it. */
+function bytesAhead(shape: ConvShape, panel: number): number {
+  const pixels = linePixels(shape);
+  const tiles = Math.ceil(pixels / tilePixels(panel / 4, pixels));
+  const isLarge = 4 * shape.groups * groupWeights(shape) > cacheBytes;
+  return isOneLine(shape) && isLarge && tiles > 4 && tiles <= mostTiles
+    ? Math.ceil((4 * panel) / tiles)
+    : 0;
+}
+
 /** Rows and panels of a call, first and end. */
 interface Bounds {
   readonly rows: readonly [Pointer, Pointer];
@@ -93,6 +108,8 @@ class GemmEmitter {
   private readonly tile: GemmTile;
   /** Output channels of a full panel. */
   private readonly panelChannels: number;
+  /** Of the next panel, with each step of a product: see winograd-product.ts. */
+  private readonly aheadBytes: number;
   private readonly kernelRow: Pointer;
   /** Rows of the kernel that count for a row of outputs. */
   private readonly firstRow: Pointer;
@@ -124,6 +141,7 @@ class GemmEmitter {
     const pixelBytes = shape.stride[1] * shape.input.pixel;
     this.tile = new GemmTile(f, { fma, pixelBytes });
     this.panelChannels = gemmPanel(shape);
+    this.aheadBytes = bytesAhead(shape, this.panelChannels);
     [this.kernelRow, this.group, this.panel, this.row] = f.locals('i32', 4) as [
       Pointer,
       Pointer,
@@ -160,7 +178,7 @@ class GemmEmitter {
     const { kernel, dilation, channels, input } = shape;
     const straight = kernel[1] === 1 || (dilation[1] === 1 && input.pixel === 4 * channels);
     if (straight) {
-      tile.product(kernel[1] * channels, pixels, vectors);
+      tile.product(kernel[1] * channels, pixels, vectors, this.aheadBytes);
       return;
     }
     f.forRange(f.local('i32'), 0, kernel[1], 1, () => {
@@ -340,6 +358,17 @@ class GemmEmitter {
       setScaled(f, this.panelWeights, this.panelWeights, panel, 4 * panelFloats);
       setScaled(f, this.panelBias, bias, group, 4 * paddedChannels(shape.outChannels));
       setScaled(f, this.panelBias, this.panelBias, panel, 4 * this.panelChannels);
+      if (this.aheadBytes) {
+        // The last panel is followed by itself: what lies behind it may be the end of the memory.
+        f.get(unit)
+          .i32(shape.groups * perGroup - 1)
+          .op('i32.lt_u');
+        f.i32(4 * panelFloats)
+          .op('i32.mul')
+          .get(this.panelWeights)
+          .op('i32.add');
+        f.set(this.tile.ahead);
+      }
       const [first, last] = panelsOf(shape.outChannels, this.panelChannels) as [Panel, Panel?];
       if (!last) this.panelOfRows(rows, first);
       else
