@@ -320,7 +320,7 @@ ${significant(memory.knownMsPerMB)} ms when it is written to again: where new me
     : '';
   return `## Loading, first run, memory
 
-Each engine in a process of its own that does nothing else, one thread; medians of three processes in turns. *Import*
+Each engine in a process of its own that does nothing else, one thread; medians of five processes in turns. *Import*
 brings the engine’s code in, *load* goes from the file to what can be run (ours: read, import, choose kernels, generate and
 compile code, pack weights), *peak memory* is the largest resident set of the whole process, of which Node itself takes
 about 45 MB. *Ahead of time* is what \`decouple compile\` writes, run in plain Node; its

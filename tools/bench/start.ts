@@ -81,7 +81,7 @@ export async function startTimes(name: NetworkName, { quick }: Settings): Promis
   try {
     const files = await writeFiles(graph, folder);
     const records = new Map<Starter, StartRecord[]>(starters.map((starter) => [starter, []]));
-    for (let round = 0; round < (quick ? 1 : 3); round++)
+    for (let round = 0; round < (quick ? 1 : 5); round++)
       for (const starter of starters) {
         const shape = input.type.shape as number[];
         const job: Job = { starter, file: files[starter], input: input.name, shape };
