@@ -43,6 +43,12 @@ const roundsFor = (seconds: number, quick: boolean): number => {
   return seconds > 8 ? 5 : seconds > 2 ? 7 : 15;
 };
 
+/** Of whole networks: some twenty seconds each, since a shared machine has better and worse ones. */
+const denseRoundsFor = (seconds: number, quick: boolean): number => {
+  if (quick) return 2;
+  return seconds > 8 ? 5 : seconds > 2 ? 9 : seconds > 0.5 ? 21 : 75;
+};
+
 const timesOf = ({ medianMs, fastMs, maxRel, failed }: BenchmarkResult): Times => ({
   medianMs,
   fastMs,
@@ -76,7 +82,7 @@ async function dense(name: NetworkName, { quick }: Settings): Promise<DenseRecor
   const limit = limitProbe(prepareNode().relaxedSimd);
   limit();
   const results = await benchmark(await entriesFor(name, graph, engineNames), {
-    rounds: roundsFor(seconds, quick),
+    rounds: denseRoundsFor(seconds, quick),
     onProgress: progressLines(name),
   });
   const prediction = await predict(graph, { rates });
