@@ -40,7 +40,7 @@ export function limitProbe(fma: boolean): () => Limit {
   const burst = peakBurst(fma);
   burst();
   return () => {
-    const times = Array.from({ length: 10 }, () => {
+    const times = Array.from({ length: 100 }, () => {
       const start = performance.now();
       burst();
       return performance.now() - start;

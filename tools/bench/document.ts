@@ -68,7 +68,7 @@ ${markdownTable(
 ![Time of each engine, as multiples of ours](${page}-networks.svg)
 
 The same as multiply-accumulates (MACs) a second, and as a share of what one core can do: a loop of 128-bit fused
-multiply-adds in registers, the best of ten bursts beside each network. Winograd’s kernels count the MACs of the plain convolution, so
+multiply-adds in registers, the best of a hundred bursts beside each network. Winograd’s kernels count the MACs of the plain convolution, so
 *ours* can pass 1; the share of *ours, direct* is the one that says how well kernels use the core. The last columns are
 what the cost model said beforehand, by rates of the machine that were measured beside each network.
 
