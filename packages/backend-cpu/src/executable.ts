@@ -10,7 +10,7 @@ import {
 } from '@decouple/backend';
 import { interpretNode } from '@decouple/ir';
 import { float32, messageOf, sizeOf, UnsupportedError, type Tensor } from '@decouple/tensor';
-import { pageBytes, webAssembly, type WasmMemory } from '@decouple/wasm';
+import { awaitCompiled, pageBytes, webAssembly, type WasmMemory } from '@decouple/wasm';
 import { winogradFilters } from './kernels/winograd-filters.ts';
 import { pack } from './packing.ts';
 import type { DelegatedStep, Port, Program, Step } from './plan.ts';
@@ -101,8 +101,8 @@ export class CpuExecutable implements Executable {
     const compiled = webAssembly.compile(program.module);
     for (const { address, floats, ...packing } of program.packings)
       pack(new Float32Array(memory.buffer, address, floats), packing, winogradFilters);
-    const module = await compiled;
-    const { exports } = await webAssembly.instantiate(module, { env: { memory } });
+    const module = await awaitCompiled(compiled);
+    const { exports } = await awaitCompiled(webAssembly.instantiate(module, { env: { memory } }));
     executable.heap = new Float32Array(memory.buffer);
     touchPages(executable.heap, program);
     if (program.sharing && startWorker)

@@ -34,3 +34,22 @@ export interface WebAssemblyApi {
 
 /** The engine's own `WebAssembly` object. */
 export const webAssembly = (globalThis as unknown as { WebAssembly: WebAssemblyApi }).WebAssembly;
+
+interface Timers {
+  readonly setInterval: (act: () => void, ms: number) => unknown;
+  readonly clearInterval: (timer: unknown) => void;
+}
+
+/**
+ * Waits for compilers. Node ends when nothing is left to do, and since version 24 the work of compilers doesn't count:
+ * a timer does.
+ */
+export async function awaitCompiled<T>(compiled: Promise<T>): Promise<T> {
+  const { setInterval, clearInterval } = globalThis as unknown as Timers;
+  const timer = setInterval(() => undefined, 1000);
+  try {
+    return await compiled;
+  } finally {
+    clearInterval(timer);
+  }
+}

@@ -1,5 +1,6 @@
 export { ByteWriter } from './bytes.ts';
 export {
+  awaitCompiled,
   webAssembly,
   type WasmImports,
   type WasmInstance,

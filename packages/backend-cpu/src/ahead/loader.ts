@@ -7,7 +7,7 @@
  * (the constants of the network as they are stored), `fma` (another code section, with fused multiply-add, for
  * engines that have it) and, where it is needed, `winograd` (a module that transforms filters).
  */
-import { webAssembly } from '@decouple/wasm';
+import { awaitCompiled, webAssembly } from '@decouple/wasm';
 import { startFilters, type WinogradFilters } from '../kernels/winograd-weights.ts';
 import { pack } from '../packing.ts';
 import { restore } from './storage.ts';
@@ -174,7 +174,8 @@ export async function load(
     // Compiled by other threads while weights are packed.
     const compiled = webAssembly.compile(code);
     fillWeights(memory.buffer, manifest, sections);
-    const { exports } = await webAssembly.instantiate(await compiled, { env: { memory } });
+    const module = await awaitCompiled(compiled);
+    const { exports } = await awaitCompiled(webAssembly.instantiate(module, { env: { memory } }));
     const heap = new Float32Array(memory.buffer);
     const runOnce = exports['run'] as () => void;
     prepareRuns(heap, manifest, runOnce);
