@@ -29,11 +29,12 @@ const forbidden: Readonly<Record<string, readonly ConvKernel[]>> = {
 const weightsOf = new WeakMap<Graph, number>();
 
 /** Bytes of all weights of a network: what each run reads, and the caches would have to hold. */
-export function networkWeights(graph: Graph, known: ReadonlyMap<string, Tensor>): number {
+export function networkWeights(graph: Graph): number {
   const counted = weightsOf.get(graph);
   if (counted !== undefined) return counted;
   const bytes = graph.nodes.reduce((sum, { op, inputs }) => {
-    const weight = op === 'conv2d' || op === 'linear' ? known.get(inputs[1] ?? '') : undefined;
+    const weight =
+      op === 'conv2d' || op === 'linear' ? graph.constants.get(inputs[1] ?? '') : undefined;
     return weight ? sum + weight.data.byteLength : sum;
   }, 0);
   weightsOf.set(graph, bytes);
@@ -68,7 +69,7 @@ export function chooseKernels(
   for (const node of graph.nodes) {
     const geometry = geometryOf(graph, node, known);
     if (!geometry) continue;
-    const candidates = candidatesFor(geometry, networkWeights(graph, known), options);
+    const candidates = candidatesFor(geometry, networkWeights(graph), options);
     const wanted = force ?? measured?.get(node.name);
     const chosen = candidates.find((kernel) => kernel === wanted) ?? candidates[0];
     choices.set(node.name, chosen as ConvKernel);

@@ -40,9 +40,8 @@ export function kernelsFor(
   node: Node,
   options: Pick<ChoiceOptions, 'winograd' | 'rates'> = {},
 ): ConvKernel[] {
-  const known = knownValues(graph);
-  const geometry = geometryOf(graph, node, known);
-  return geometry ? candidatesFor(geometry, networkWeights(graph, known), options) : [];
+  const geometry = geometryOf(graph, node, knownValues(graph));
+  return geometry ? candidatesFor(geometry, networkWeights(graph), options) : [];
 }
 
 function inputsFor(graph: Graph): Record<string, Tensor> {

@@ -67,7 +67,7 @@ function linearWork(graph: Graph, node: Node): Work {
   const type = graph.types.get(node.outputs[0] ?? '');
   if (!weight || !type) return nothing;
   const [outChannels, channels] = weight.shape as [number, number];
-  const network = networkWeights(graph, graph.constants);
+  const network = networkWeights(graph);
   return matrixWork(sizesOf(type)[0] ?? 1, channels, outChannels, network);
 }
 
@@ -104,7 +104,7 @@ export function kernelOf(
 ): ConvKernel | undefined {
   const geometry = geometryOf(graph, node, known);
   if (!geometry) return undefined;
-  const candidates = candidatesFor(geometry, networkWeights(graph, known), options);
+  const candidates = candidatesFor(geometry, networkWeights(graph), options);
   const wanted = options.force ?? options.measured?.get(node.name);
   return candidates.find((kernel) => kernel === wanted) ?? candidates[0];
 }
@@ -113,8 +113,7 @@ export function kernelOf(
 export function workOf(graph: Graph, node: Node, options: ChoiceOptions = {}): Work {
   const geometry = geometryOf(graph, node, graph.constants);
   const kernel = kernelOf(graph, node, options);
-  if (geometry && kernel)
-    return convCandidates[kernel].work(geometry, networkWeights(graph, graph.constants));
+  if (geometry && kernel) return convCandidates[kernel].work(geometry, networkWeights(graph));
   return otherWork(graph, node);
 }
 
